@@ -1,0 +1,14 @@
+/// What each binding file adds to the module.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace rebalance::bindings {
+
+void bind_isa(pybind11::module_& m);
+void bind_pricing(pybind11::module_& m);
+void bind_book(pybind11::module_& m);
+void bind_engine(pybind11::module_& m);
+void bind_sizing(pybind11::module_& m);
+
+}  // namespace rebalance::bindings

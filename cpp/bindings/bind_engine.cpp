@@ -1,0 +1,281 @@
+/// Trigger, Engine, Plan.
+#include <pybind11/stl.h>
+
+#include <atomic>
+#include <chrono>
+
+#include "bind.hpp"
+#include "columns.hpp"
+#include "rebalance/engine.hpp"
+
+namespace rebalance::bindings {
+namespace {
+
+/// The C++ engine, the Python plan it hands out, and a flag that catches use from two threads.
+struct BoundEngine {
+  std::shared_ptr<Engine> engine;
+  py::object plan = py::none();
+  std::atomic<bool> busy = false;
+};
+
+/// Held while an engine works. The lock-free way to say no: a second thread gets an error, not a race.
+class InUse {
+ public:
+  explicit InUse(BoundEngine& engine) : engine_(engine) {
+    if (engine_.busy.exchange(true, std::memory_order_acquire)) {
+      throw std::runtime_error("this Engine is at work in another thread; give each thread an engine of its own");
+    }
+  }
+  ~InUse() { engine_.busy.store(false, std::memory_order_release); }
+  InUse(const InUse&) = delete;
+  InUse& operator=(const InUse&) = delete;
+
+ private:
+  BoundEngine& engine_;
+};
+
+/// A plan: the engine's own, overwritten by each tick, or a copy that stays.
+struct BoundPlan {
+  std::shared_ptr<const Plan> plan;
+};
+
+std::vector<double> optional_column(const py::object& column, const char* name, std::size_t n) {
+  if (column.is_none()) return {};
+  return as_column(column, name, n, "underlyings").copy();
+}
+
+Targets make_targets(const py::dict& columns, std::size_t n) {
+  Targets t;
+  std::vector<double>* members[kQuantityCount] = {&t.weight, &t.delta, &t.gamma, &t.vega};
+  for (int q = 0; q < kQuantityCount; ++q) {
+    const std::string name(kQuantityNames[q]);
+    if (columns.contains(name.c_str())) *members[q] = optional_column(columns[name.c_str()], name.c_str(), n);
+  }
+  return t;
+}
+
+Quantity quantity_named(const std::string& name) {
+  for (int q = 0; q < kQuantityCount; ++q) {
+    if (name == kQuantityNames[q]) return static_cast<Quantity>(q);
+  }
+  throw py::value_error("unknown quantity '" + name + "'; the quantities are: weight, delta, gamma, vega");
+}
+
+Action action_named(const std::string& name) {
+  if (name == "target") return Action::to_target;
+  if (name == "edge") return Action::to_edge;
+  if (name == "fraction") return Action::fraction;
+  throw py::value_error("unknown action '" + name + "'; the actions are: target, edge, or a fraction between 0 and 1");
+}
+
+std::unique_ptr<BoundEngine> make_engine(std::shared_ptr<Book> book, std::shared_ptr<Market> market,
+                                         const py::dict& targets, Trigger trigger, const py::object& hedge,
+                                         const py::object& reduce_only, const std::string& action, double fraction,
+                                         double risk_aversion, double horizon_years, const py::object& vol,
+                                         Nanos clock_step_ns, Nanos max_age_ns) {
+  const std::size_t n = book->instruments()->n_underlyings();
+  EngineSettings s;
+  s.clock_step_ns = clock_step_ns;
+  s.max_age_ns = max_age_ns;
+  s.action = action_named(action);
+  s.fraction = fraction;
+  s.cost_gate = {risk_aversion, horizon_years, optional_column(vol, "vol", n)};
+  s.hedge = ArrayColumn<std::int32_t>(hedge, "hedge", NPY_INT32).copy();
+  s.reduce_only = ArrayColumn<std::uint8_t>(reduce_only, "reduce_only", NPY_UINT8).copy();
+  auto bound = std::make_unique<BoundEngine>();
+  bound->engine = std::make_shared<Engine>(std::move(book), std::move(market), make_targets(targets, n),
+                                           std::move(trigger), std::move(s));
+  return bound;
+}
+
+/// Below this many option rows a tick is shorter than letting go of the lock and taking it back is worth.
+constexpr std::size_t kRowsWorthTheLock = 4096;
+
+py::object tick(BoundEngine& self, Nanos now_ns) {
+  const InUse in_use(self);
+  if (self.engine->rows_to_price(now_ns) < kRowsWorthTheLock) {
+    self.engine->tick(now_ns);
+  } else {
+    const py::gil_scoped_release release;
+    self.engine->tick(now_ns);
+  }
+  return self.plan;
+}
+
+// Columns of a plan are views of fields in arrays of structs: (pointer to the first row's field, stride, rows).
+
+struct TradeField {
+  const char* name;
+  std::size_t offset;
+  int type;
+};
+
+constexpr TradeField kTradeFields[] = {
+    {"instrument", offsetof(Trade, instrument), NPY_INT64},   {"underlying", offsetof(Trade, underlying), NPY_INT64},
+    {"size", offsetof(Trade, size), NPY_DOUBLE},              {"price", offsetof(Trade, price), NPY_DOUBLE},
+    {"limit_price", offsetof(Trade, limit_price), NPY_DOUBLE}, {"notional", offsetof(Trade, notional), NPY_DOUBLE},
+    {"cost", offsetof(Trade, cost), NPY_DOUBLE},              {"drift_before", offsetof(Trade, drift_before), NPY_DOUBLE},
+    {"drift_after", offsetof(Trade, drift_after), NPY_DOUBLE}, {"risk_removed", offsetof(Trade, risk_removed), NPY_DOUBLE},
+    {"reasons", offsetof(Trade, reasons), NPY_UINT64}};
+
+template <class Row>
+py::object field_view(const py::object& owner, const std::vector<Row>& rows, std::size_t offset, int type) {
+  static const Row kNone{};
+  const auto* first = reinterpret_cast<const char*>(rows.empty() ? &kNone : rows.data());
+  return view(owner, first + offset, type, rows.size(), sizeof(Row));
+}
+
+std::size_t exposure_offset(const std::string& name) {
+  for (std::size_t i = 0; i < kExposureFields; ++i) {
+    if (name == kExposureNames[i]) return i * sizeof(double);
+  }
+  throw py::key_error("unknown exposure '" + name + "'");
+}
+
+const Plan& plan_of(const py::object& self) { return *py::cast<const BoundPlan&>(self).plan; }
+
+}  // namespace
+
+void bind_trigger(py::module_& m) {
+  py::class_<Trigger> trigger(m, "Trigger", "A tree of conditions in postfix order; built by rebalance_core.triggers.");
+  trigger.def(py::init<std::size_t>(), py::arg("n_underlyings"));
+  trigger.def("add_calendar", [](Trigger& self, Nanos period_ns, Nanos anchor_ns) { self.add(Calendar{period_ns, anchor_ns}); },
+              py::arg("period_ns"), py::arg("anchor_ns"));
+  trigger.def("add_threshold", [](Trigger& self, const std::string& quantity, const py::object& absolute,
+                                  const py::object& relative, double release) {
+    const std::size_t n = self.n_underlyings();
+    self.add(Threshold{quantity_named(quantity), as_column(absolute, "absolute", n, "underlyings").copy(),
+                       as_column(relative, "relative", n, "underlyings").copy(), release});
+  }, py::arg("quantity"), py::arg("absolute"), py::arg("relative"), py::arg("release"));
+  trigger.def("add_delta_gamma", [](Trigger& self, const py::object& band, const py::object& move, double release) {
+    const std::size_t n = self.n_underlyings();
+    self.add(DeltaGamma{as_column(band, "band", n, "underlyings").copy(), as_column(move, "move", n, "underlyings").copy(),
+                        release});
+  }, py::arg("band"), py::arg("move"), py::arg("release"));
+  trigger.def("join", [](Trigger& self, const std::string& how, std::uint32_t count) {
+    self.join(how == "all" ? Trigger::Step::all : Trigger::Step::any, count);
+  }, py::arg("how"), py::arg("count"));
+}
+
+void bind_plan(py::module_& m) {
+  py::class_<BoundPlan> plan(m, "Plan");
+  plan.def(py::init([](const BoundEngine& engine) {
+             return BoundPlan{std::shared_ptr<const Plan>(engine.engine, &engine.engine->plan())};
+           }),
+           py::arg("engine"));
+  plan.def(py::init([](const BoundPlan& other) { return BoundPlan{std::make_shared<const Plan>(*other.plan)}; }),
+           py::arg("other"));
+  plan.def_property_readonly("now_ns", [](const BoundPlan& p) { return p.plan->now_ns; }, "The moment of the tick.");
+  plan.def_property_readonly("equity", [](const BoundPlan& p) { return p.plan->equity; },
+                             "Quote currency; NaN while a row that is held has no value.");
+  plan.def_property_readonly("equity_after", [](const BoundPlan& p) { return p.plan->equity_after; },
+                             "Equity less the expected cost of the trades.");
+  plan.def_property_readonly("cost", [](const BoundPlan& p) { return p.plan->cost; },
+                             "Expected cost of the trades: fees and half-spreads, quote currency.");
+  plan.def_property_readonly("n_trades", [](const BoundPlan& p) { return p.plan->trades.size(); });
+  plan.def("_exposure", [](const py::object& self, const std::string& name) {
+    return field_view(self, plan_of(self).underlyings, offsetof(UnderlyingPlan, before) + exposure_offset(name), NPY_DOUBLE);
+  }, py::arg("name"));
+  plan.def("_node_exposure", [](const py::object& self, const std::string& name) {
+    return field_view(self, plan_of(self).nodes, exposure_offset(name), NPY_DOUBLE);
+  }, py::arg("name"));
+  const auto per_quantity = [&](const char* name, std::size_t offset) {
+    plan.def(name, [offset](const py::object& self, const std::string& quantity) {
+      const auto q = static_cast<std::size_t>(quantity_named(quantity));
+      return field_view(self, plan_of(self).underlyings, offset + q * sizeof(double), NPY_DOUBLE);
+    }, py::arg("quantity"));
+  };
+  per_quantity("_measured", offsetof(UnderlyingPlan, measured));
+  per_quantity("_drift", offsetof(UnderlyingPlan, drift));
+  per_quantity("_drift_after", offsetof(UnderlyingPlan, drift_after));
+  const auto per_underlying = [&](const char* name, std::size_t offset, int type) {
+    plan.def_property_readonly(name, [offset, type](const py::object& self) {
+      return field_view(self, plan_of(self).underlyings, offset, type);
+    });
+  };
+  per_underlying("weight", offsetof(UnderlyingPlan, weight), NPY_DOUBLE);
+  per_underlying("index", offsetof(UnderlyingPlan, index), NPY_DOUBLE);
+  per_underlying("_reasons", offsetof(UnderlyingPlan, reasons), NPY_UINT64);
+  per_underlying("_outcome", offsetof(UnderlyingPlan, outcome), NPY_UINT8);
+  per_underlying("_status", offsetof(UnderlyingPlan, status), NPY_UINT8);
+  plan.def_property_readonly("row_status", [](const py::object& self) {
+    const auto& status = plan_of(self).row_status;
+    return view(self, status.data(), NPY_UINT8, status.size(), 1);
+  }, "RowStatus of every instrument, as uint8.");
+  plan.def_property_readonly("node_status", [](const py::object& self) {
+    const auto& status = plan_of(self).node_status;
+    return view(self, status.data(), NPY_UINT8, status.size(), 1);
+  }, "RowStatus of every node, as uint8.");
+  for (const TradeField& field : kTradeFields) {
+    plan.def_property_readonly((std::string("_trade_") + field.name).c_str(), [field](const py::object& self) {
+      return field_view(self, plan_of(self).trades, field.offset, field.type);
+    });
+  }
+
+  const auto names = [&](const char* attribute, const std::string_view* words, int n) {
+    py::tuple all(static_cast<std::size_t>(n));
+    for (int i = 0; i < n; ++i) all[static_cast<std::size_t>(i)] = py::str(std::string(words[i]));
+    m.attr(attribute) = all;
+  };
+  names("EXPOSURES", kExposureNames, kExposureFields);
+  names("QUANTITIES", kQuantityNames, kQuantityCount);
+  names("OUTCOMES", kOutcomeWords, kOutcomeCount);
+}
+
+void bind_engine(py::module_& m) {
+  bind_trigger(m);
+  py::class_<BoundEngine> engine(m, "Engine");
+  engine.def(py::init(&make_engine), py::arg("book"), py::arg("market"), py::arg("targets"), py::arg("trigger"),
+             py::kw_only(), py::arg("hedge"), py::arg("reduce_only"), py::arg("action"), py::arg("fraction"),
+             py::arg("risk_aversion"), py::arg("horizon_years"), py::arg("vol"), py::arg("clock_step_ns"),
+             py::arg("max_age_ns"));
+  engine.def("tick", &tick, py::arg("now_ns"),
+             "One look at the market: exposures, drift, trades and why.\n\n"
+             "Parameters\n----------\nnow_ns : int\n    Nanoseconds since 1970, UTC. Options past their expiry are marked "
+             "expired, not priced.\n\n"
+             "Returns\n-------\nPlan\n    The engine's own plan: it holds until the next tick. Keep one with "
+             "``plan.copy()``.\n\n"
+             "Raises\n------\nRuntimeError\n    If the engine is at work in another thread.");
+  engine.def("_set_targets", [](BoundEngine& self, const py::dict& targets) {
+    const InUse in_use(self);
+    self.engine->set_targets(make_targets(targets, self.engine->instruments().n_underlyings()));
+  }, py::arg("targets"));
+  engine.def("_time_moves", [](BoundEngine& self, std::size_t underlying, const py::object& prices, Nanos now_ns, Nanos step_ns) {
+    const InUse in_use(self);
+    const ArrayColumn<double> path(prices, "prices", NPY_DOUBLE);
+    npy_intp rows = static_cast<npy_intp>(path.span().size());
+    auto array = py::reinterpret_steal<py::object>(PyArray_SimpleNew(1, &rows, NPY_DOUBLE));
+    auto* took = static_cast<double*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(array.ptr())));
+    if (underlying >= self.engine->instruments().n_underlyings()) throw py::index_error("underlying is out of range");
+    const py::gil_scoped_release release;
+    for (std::size_t i = 0; i < path.span().size(); ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      self.engine->market()->move(underlying, path.span()[i], now_ns);
+      self.engine->tick(now_ns);
+      took[i] = std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count();
+      now_ns += step_ns;
+    }
+    return array;
+  }, py::arg("underlying"), py::arg("prices"), py::arg("now_ns"), py::arg("step_ns"),
+  "Nanoseconds that each tick took, move of the underlying included, clocked in here; for benches.");
+  engine.def("_row_marks", [](const BoundEngine& self) {
+    const Engine& e = *self.engine;
+    const auto column = [&](auto field) {
+      npy_intp rows = static_cast<npy_intp>(e.instruments().size());
+      auto array = py::reinterpret_steal<py::object>(PyArray_SimpleNew(1, &rows, NPY_DOUBLE));
+      auto* data = static_cast<double*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(array.ptr())));
+      for (npy_intp i = 0; i < rows; ++i) {
+        data[i] = field(e.node_mark(static_cast<std::size_t>(e.instruments().row_node()[static_cast<std::size_t>(i)])));
+      }
+      return array;
+    };
+    return py::make_tuple(column([](const NodeMark& m) { return m.forward; }),
+                          column([](const NodeMark& m) { return m.years; }),
+                          column([](const NodeMark& m) { return m.rate; }));
+  }, "Forward, years and rate of every instrument's node at the last tick.");
+  engine.def("_set_plan", [](BoundEngine& self, py::object plan) { self.plan = std::move(plan); }, py::arg("plan"));
+  engine.def_property_readonly("plan", [](const BoundEngine& self) { return self.plan; }, "The plan of the last tick.");
+  bind_plan(m);
+}
+
+}  // namespace rebalance::bindings

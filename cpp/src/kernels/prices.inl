@@ -1,0 +1,77 @@
+/// Loops over whole columns of contracts, written once for every instruction set.
+#pragma once
+
+#include "rebalance/kernels.hpp"
+#include "rebalance/pricing/models.hpp"
+#include "rebalance/simd/pack.hpp"
+
+namespace rebalance::kernels {
+
+/// Price every row, then finish the rows outside the kernel's domain one at a time.
+///
+/// A batch of rows is read before any of it is written, so an output column may be an input column.
+template <class V, class Model>
+void price_rows(const PriceColumns& c) noexcept {
+  using Traits = pricing::Traits<Model>;
+  constexpr int kInputs = Traits::kInputs, kOutputs = sizeof Model::kOutputs / sizeof(pricing::Greek);
+  for (std::size_t row = 0; row < c.rows; row += V::kWidth) {
+    V in[kInputs];
+#pragma GCC unroll 16
+    for (int j = 0; j < kInputs; ++j) in[j] = V::load(c.in[j] + row);
+    const auto inside = pricing::inside_domain<Model>(in);
+    const bool unfinished = any(!inside);
+    double kept[kInputs][V::kWidth], done[V::kWidth];
+    if (unfinished) [[unlikely]] {
+      for (int j = 0; j < kInputs; ++j) in[j].store(kept[j]);
+      select(inside, V(1.0), V(0.0)).store(done);
+    }
+
+    const pricing::Greeks<V> g = Model::evaluate(Traits::inputs(in), math::log_ratio(in[0], in[1]));
+#pragma GCC unroll 16
+    for (int j = 0; j < kOutputs; ++j) g.get(Model::kOutputs[j]).store(c.out[j] + row);
+    for (int i = 0; i < V::kWidth; ++i) c.status[row + i] = 0;
+
+    if (unfinished) [[unlikely]] {
+      for (int i = 0; i < V::kWidth; ++i) {
+        if (done[i] != 0.0) continue;
+        double one_in[kInputs], one_out[kOutputs];
+        for (int j = 0; j < kInputs; ++j) one_in[j] = kept[j][i];
+        c.status[row + i] = static_cast<std::uint8_t>(pricing::finish_row<Model>(one_in, one_out));
+        for (int j = 0; j < kOutputs; ++j) c.out[j][row + i] = one_out[j];
+      }
+    }
+  }
+}
+
+/// y = F(x) for whole columns.
+template <class V, class F>
+void map_rows(const double* x, double* y, std::size_t rows) noexcept {
+  for (std::size_t row = 0; row < rows; row += V::kWidth) F::apply(V::load(x + row)).store(y + row);
+}
+
+struct Exp {
+  template <class V>
+  REBALANCE_INLINE static V apply(V x) {
+    return math::exp(x);
+  }
+};
+struct Log {
+  template <class V>
+  REBALANCE_INLINE static V apply(V x) {
+    return math::log(x);
+  }
+};
+struct NormalDensity {
+  template <class V>
+  REBALANCE_INLINE static V apply(V x) {
+    return math::normal_density(x);
+  }
+};
+struct NormalCdf {
+  template <class V>
+  REBALANCE_INLINE static V apply(V x) {
+    return math::normal_cdf(x);
+  }
+};
+
+}  // namespace rebalance::kernels

@@ -1,0 +1,219 @@
+"""Is it time to act? Calendars, thresholds and delta-gamma bands, joined with ``|`` (any) and ``&`` (all).
+
+>>> from rebalance_core.triggers import Calendar, DeltaGamma, Threshold
+>>> Threshold("delta", 0.5) | Calendar("8h") & Threshold("delta", 0.1)
+(Threshold('delta', 0.5) | (Calendar('8h') & Threshold('delta', 0.1)))
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from ._tables import duration_ns, moment_ns, per_underlying
+from .drift import QUANTITIES, PerUnderlying
+
+__all__ = ["AllOf", "AnyOf", "Calendar", "DeltaGamma", "Threshold", "Trigger", "all_of", "any_of"]
+
+_YEAR_NS = 365 * 86_400_000_000_000
+
+
+class Trigger(ABC):
+    """A condition, or several joined. ``a | b`` fires if any does, ``a & b`` only if all do."""
+
+    def __or__(self, other: Trigger) -> Trigger:
+        return any_of(self, other)
+
+    def __and__(self, other: Trigger) -> Trigger:
+        return all_of(self, other)
+
+    @abstractmethod
+    def _add_to(self, built: _core.Trigger, underlyings: Sequence[str]) -> None:
+        """Append this trigger in postfix order."""
+
+    @abstractmethod
+    def conditions(self) -> Iterator[Trigger]:
+        """The single conditions, in the order in which a plan numbers its reasons."""
+
+    def build(self, underlyings: Sequence[str]) -> _core.Trigger:
+        """The compiled form, for these underlyings."""
+        built = _core.Trigger(len(underlyings))
+        self._add_to(built, underlyings)
+        return built
+
+
+class _Condition(Trigger):
+    def conditions(self) -> Iterator[Trigger]:
+        yield self
+
+
+@dataclass(frozen=True, repr=False)
+class Calendar(_Condition):
+    """Fires at UTC instants: at ``anchor`` plus whole multiples of ``every``, whenever the process was started.
+
+    The first tick at or after an instant fires, once. An engine made between two instants waits for the next.
+
+    Parameters
+    ----------
+    every
+        "1h", "15min", "1d", a timedelta, or nanoseconds.
+    anchor
+        A moment: nanoseconds since 1970, a datetime or ISO 8601 text. 1970-01-01T00:00Z unless given.
+    """
+
+    every: int | str | dt.timedelta
+    anchor: int | str | dt.datetime = 0
+
+    def _add_to(self, built: _core.Trigger, underlyings: Sequence[str]) -> None:
+        built.add_calendar(duration_ns(self.every), moment_ns(self.anchor))
+
+    def __repr__(self) -> str:
+        anchor = f", anchor={self.anchor!r}" if self.anchor != 0 else ""
+        return f"Calendar({self.every!r}{anchor})"
+
+
+@dataclass(frozen=True, repr=False)
+class Threshold(_Condition):
+    """Fires while |drift| is beyond a band of half-width max(absolute, relative x |target|).
+
+    Parameters
+    ----------
+    quantity : {"weight", "delta", "gamma", "vega"}
+        Whose drift is watched; underlyings without such a target never fire.
+    absolute
+        In the quantity's unit: a number for all underlyings, a mapping by name, or a column.
+    relative
+        Fraction of the target.
+    release
+        Hysteresis: once fired, it stays on until |drift| is at most this fraction of the half-width. In (0, 1].
+    """
+
+    quantity: str
+    absolute: PerUnderlying = 0.0
+    relative: PerUnderlying = 0.0
+    release: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.quantity not in QUANTITIES:
+            raise ValueError(f"unknown quantity {self.quantity!r}; the quantities are: {', '.join(QUANTITIES)}")
+        if not np.any(_entries(self.absolute)) and not np.any(_entries(self.relative)):
+            raise ValueError(f"a threshold on {self.quantity} needs a band: give absolute, relative or both, above 0")
+
+    def _add_to(self, built: _core.Trigger, underlyings: Sequence[str]) -> None:
+        absolute = per_underlying(self.absolute, underlyings, "threshold", np.inf)
+        relative = per_underlying(self.relative, underlyings, "relative threshold", 0.0)
+        built.add_threshold(self.quantity, absolute, relative, self.release)
+
+    def __repr__(self) -> str:
+        parts = [repr(self.quantity)]
+        if np.any(_entries(self.absolute)):
+            parts.append(repr(self.absolute))
+        if np.any(_entries(self.relative)):
+            parts.append(f"relative={self.relative!r}")
+        if self.release != 1.0:
+            parts.append(f"release={self.release!r}")
+        return f"Threshold({', '.join(parts)})"
+
+
+@dataclass(frozen=True, repr=False)
+class DeltaGamma(_Condition):
+    """Fires when the delta would leave its band before the next look.
+
+    For a move dF = z vol F sqrt(interval) up or down: |drift| + |d delta/dF| dF > band.
+
+    Parameters
+    ----------
+    band
+        Half-width around the delta target, in the target's unit.
+    vol
+        Of the forward, per square root of a year; a forecast if you have one.
+    interval
+        Time to the next look: "1min", a timedelta, or nanoseconds.
+    z
+        How many standard deviations to be safe against.
+    release
+        Hysteresis, as for :class:`Threshold`.
+    """
+
+    band: PerUnderlying
+    vol: PerUnderlying
+    interval: int | str | dt.timedelta
+    z: float = 2.0
+    release: float = 1.0
+
+    def _add_to(self, built: _core.Trigger, underlyings: Sequence[str]) -> None:
+        if not (self.z >= 0.0 and math.isfinite(self.z)):
+            raise ValueError(f"z must be at least 0 and finite, got {self.z}")
+        interval = duration_ns(self.interval)
+        if interval < 0:
+            raise ValueError(f"interval must be at least 0, got {self.interval!r}")
+        band = per_underlying(self.band, underlyings, "delta-gamma band", np.inf)
+        vol = per_underlying(self.vol, underlyings, "delta-gamma vol", 0.0)
+        built.add_delta_gamma(band, self.z * vol * math.sqrt(interval / _YEAR_NS), self.release)
+
+    def __repr__(self) -> str:
+        return f"DeltaGamma(band={self.band!r}, vol={self.vol!r}, interval={self.interval!r}, z={self.z!r})"
+
+
+@dataclass(frozen=True, repr=False)
+class _Join(Trigger):
+    triggers: tuple[Trigger, ...]
+
+    def conditions(self) -> Iterator[Trigger]:
+        for trigger in self.triggers:
+            yield from trigger.conditions()
+
+    def _add(self, built: _core.Trigger, underlyings: Sequence[str], how: str) -> None:
+        for trigger in self.triggers:
+            trigger._add_to(built, underlyings)
+        built.join(how, len(self.triggers))
+
+
+class AnyOf(_Join):
+    """Fires if any of its triggers does."""
+
+    def _add_to(self, built: _core.Trigger, underlyings: Sequence[str]) -> None:
+        self._add(built, underlyings, "any")
+
+    def __repr__(self) -> str:
+        return f"({' | '.join(map(repr, self.triggers))})"
+
+
+class AllOf(_Join):
+    """Fires only if all of its triggers do."""
+
+    def _add_to(self, built: _core.Trigger, underlyings: Sequence[str]) -> None:
+        self._add(built, underlyings, "all")
+
+    def __repr__(self) -> str:
+        return f"({' & '.join(map(repr, self.triggers))})"
+
+
+def any_of(*triggers: Trigger) -> Trigger:
+    """Fires if any of the triggers does."""
+    return AnyOf(_checked(triggers))
+
+
+def all_of(*triggers: Trigger) -> Trigger:
+    """Fires only if all of the triggers do."""
+    return AllOf(_checked(triggers))
+
+
+def _checked(triggers: tuple[Any, ...]) -> tuple[Trigger, ...]:
+    if not triggers:
+        raise ValueError("a join needs at least one trigger")
+    for trigger in triggers:
+        if not isinstance(trigger, Trigger):
+            raise TypeError(f"expected a Trigger, got {trigger!r}")
+    return triggers
+
+
+def _entries(value: Any) -> Any:
+    return list(value.values()) if hasattr(value, "values") else value

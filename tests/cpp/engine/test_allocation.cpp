@@ -1,0 +1,66 @@
+/// The hot path takes no memory: every way to ask for some is counted while ticks run.
+#include <cstdlib>
+#include <new>
+
+#include "../check.hpp"
+#include "../desk.hpp"
+
+using namespace rebalance;
+
+namespace {
+bool counting = false;
+std::size_t counted = 0;
+
+void* counted_malloc(std::size_t bytes) {
+  if (counting) ++counted;
+  void* p = std::malloc(bytes == 0 ? 1 : bytes);
+  if (p == nullptr) throw std::bad_alloc();
+  return p;
+}
+}  // namespace
+
+void* operator new(std::size_t bytes) { return counted_malloc(bytes); }
+void* operator new[](std::size_t bytes) { return counted_malloc(bytes); }
+void* operator new(std::size_t bytes, std::align_val_t) { return counted_malloc(bytes); }
+void* operator new[](std::size_t bytes, std::align_val_t) { return counted_malloc(bytes); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+TEST("the counter counts") {
+  counting = true;
+  counted = 0;
+  std::vector<double> some(10);
+  counting = false;
+  CHECK(counted == 1);
+  CHECK(some.size() == 10);
+}
+
+TEST("ticks, market updates and fills take no memory") {
+  for (const Action action : {Action::to_target, Action::to_edge, Action::fraction}) {
+    desk::Desk d = desk::make(900, 9, action);
+    std::size_t trades = 0;
+    counting = true;
+    counted = 0;
+    for (int i = 0; i < 2000; ++i) {
+      const Nanos now = desk::kNow + i * Nanos{1'700'000'000};
+      d.market->move(0, 60000.0 * (1.0 + 0.02 * std::sin(i)), now);
+      d.market->set_vol(static_cast<std::size_t>(10 + i / 2 % 900), i % 50 == 0 ? NAN : 0.5, now);  // bad for one tick
+      if (i % 100 == 0) d.market->set_index(1, i % 200 == 0 ? NAN : 3000.0, now);
+      const Plan& plan = d.engine->tick(now);
+      trades += plan.trades.size();
+      if (!plan.trades.empty()) {
+        const Trade& t = plan.trades.front();
+        d.book->fill(static_cast<std::size_t>(t.instrument), t.size, t.price, 0.0);
+      }
+    }
+    counting = false;
+    CHECK(counted == 0);
+    CHECK(trades > 100);
+  }
+}

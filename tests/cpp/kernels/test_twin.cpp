@@ -1,0 +1,148 @@
+/// The kernels against the same formulas with V = one double: a vector mistake shows as a different bit.
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "../check.hpp"
+#include "../desk.hpp"
+#include "rebalance/kernels.hpp"
+#include "rebalance/pricing/models.hpp"
+
+using namespace rebalance;
+using S = simd::Vec<simd::Scalar>;
+
+namespace {
+
+constexpr std::size_t kRows = 4096;
+
+bool fused(simd::Isa isa) { return isa != simd::Isa::baseline; }
+
+template <class Work>
+void on_every_isa(Work work) {
+  const std::string before(simd::to_string(active_kernels().isa));
+  for (const simd::Isa isa : simd::supported_isas()) {
+    CHECK(use_isa(simd::to_string(isa)));
+    work(isa);
+  }
+  use_isa(before);
+}
+
+std::vector<double> points(double low, double high, unsigned seed) {
+  std::mt19937_64 random(seed);
+  std::vector<double> x(kRows);
+  for (double& v : x) v = low + (high - low) * static_cast<double>(random() >> 11) * 0x1p-53;
+  return x;
+}
+
+struct Batch {
+  std::vector<std::vector<double>> in, out;
+  std::vector<std::uint8_t> status;
+  PriceColumns columns{};
+
+  explicit Batch(unsigned seed) : in(7, std::vector<double>(kRows)), out(9, std::vector<double>(kRows)), status(kRows) {
+    std::mt19937_64 random(seed);
+    const auto uniform = [&] { return static_cast<double>(random() >> 11) * 0x1p-53; };
+    for (std::size_t i = 0; i < kRows; ++i) {
+      const double stddev = std::exp(std::log(1e-4) + uniform() * std::log(1e5)), years = std::exp(-8.0 + 10.0 * uniform());
+      in[0][i] = std::exp(20.0 * (uniform() - 0.5));
+      in[1][i] = in[0][i] * std::exp(stddev * 12.0 * (uniform() - 0.5));
+      in[2][i] = stddev / std::sqrt(years);
+      in[3][i] = years;
+      in[4][i] = uniform() < 0.5 ? 1.0 : -1.0;
+      in[5][i] = 0.2 * (uniform() - 0.5);
+      in[6][i] = 0.2 * (uniform() - 0.5);
+    }
+    // Rows that leave the kernel: limits and refusals among ordinary ones.
+    const double odd[] = {0.0, -1.0, NAN, INFINITY, 1e-200, 1e200, 5e-324};
+    for (std::size_t i = 0; i < 200; ++i) in[i % 7][random() % kRows] = odd[i % 7 == 4 ? 0 : i % 7];
+    for (int j = 0; j < 7; ++j) columns.in[j] = in[j].data();
+    for (int j = 0; j < 9; ++j) columns.out[j] = out[j].data();
+    columns.status = status.data();
+    columns.rows = kRows;
+  }
+};
+
+template <class Model>
+void check_model(void (*KernelTable::* kernel)(const PriceColumns&) noexcept) {
+  constexpr int kInputs = pricing::Traits<Model>::kInputs, kOutputs = sizeof Model::kOutputs / sizeof(pricing::Greek);
+  Batch batch(17);
+  on_every_isa([&](simd::Isa isa) {
+    (active_kernels().*kernel)(batch.columns);
+    if (!fused(isa)) return;
+    for (std::size_t i = 0; i < kRows; ++i) {
+      double row[kInputs], expected[kOutputs];
+      S scalars[kInputs];
+      for (int j = 0; j < kInputs; ++j) scalars[j] = row[j] = batch.in[static_cast<std::size_t>(j)][i];
+      RowStatus status = RowStatus::ok;
+      if (any(pricing::inside_domain<Model>(scalars))) {
+        const auto g = Model::evaluate(pricing::Traits<Model>::inputs(scalars), math::log_ratio(scalars[0], scalars[1]));
+        for (int j = 0; j < kOutputs; ++j) expected[j] = g.get(Model::kOutputs[j]).v;
+      } else {
+        status = pricing::finish_row<Model>(row, expected);
+      }
+      CHECK(batch.status[i] == static_cast<std::uint8_t>(status));
+      for (int j = 0; j < kOutputs; ++j) CHECK_SAME(batch.out[static_cast<std::size_t>(j)][i], expected[j]);
+    }
+  });
+}
+
+}  // namespace
+
+TEST("exp, log, density and distribution give the scalar formula's bits on every fused instruction set") {
+  struct Function {
+    void (*KernelTable::* apply)(const double*, double*, std::size_t) noexcept;
+    S (*reference)(S);
+    double low, high;
+  };
+  const Function functions[] = {{&KernelTable::exp, [](S x) { return math::exp(x); }, -750.0, 715.0},
+                                {&KernelTable::log, [](S x) { return math::log(x); }, 0.0, 4.0},
+                                {&KernelTable::normal_density, [](S x) { return math::normal_density(x); }, -40.0, 40.0},
+                                {&KernelTable::normal_cdf, [](S x) { return math::normal_cdf(x); }, -40.0, 40.0}};
+  for (const Function& f : functions) {
+    std::vector<double> x = points(f.low, f.high, 3), y(kRows);
+    const double odd[] = {0.0, -0.0, NAN, INFINITY, -INFINITY, 5e-324, 1e-310, -1.0};
+    std::copy(std::begin(odd), std::end(odd), x.begin());
+    on_every_isa([&](simd::Isa isa) {
+      (active_kernels().*f.apply)(x.data(), y.data(), kRows);
+      for (std::size_t i = 0; fused(isa) && i < kRows; ++i) CHECK_SAME(y[i], f.reference(x[i]).v);
+    });
+  }
+}
+
+TEST("every pricing kernel gives the scalar formula's bits, limits and refusals included") {
+  check_model<pricing::Black76Model<true>>(&KernelTable::black76);
+  check_model<pricing::Black76Model<false>>(&KernelTable::black76_undiscounted);
+  check_model<pricing::Bsm>(&KernelTable::bsm);
+  check_model<pricing::Inverse>(&KernelTable::inverse);
+}
+
+TEST("a rate of 0 gives the same bits with and without the discount factor") {
+  Batch with(23), without(23);
+  for (double& rate : with.in[5]) rate = 0.0;
+  for (double& rate : without.in[5]) rate = 0.0;
+  on_every_isa([&](simd::Isa) {
+    active_kernels().black76(with.columns);
+    active_kernels().black76_undiscounted(without.columns);
+    for (std::size_t j = 0; j < 6; ++j) {
+      for (std::size_t i = 0; i < kRows; ++i) CHECK(with.out[j][i] == without.out[j][i] || std::isnan(with.out[j][i]));
+    }
+  });
+}
+
+TEST("a whole tick gives the same bits on every fused instruction set") {
+  std::vector<double> first;
+  on_every_isa([&](simd::Isa isa) {
+    if (!fused(isa)) return;
+    desk::Desk d = desk::make(700);
+    const Plan& plan = d.engine->tick(desk::kNow);
+    std::vector<double> bits = {plan.equity, plan.cost};
+    for (const UnderlyingPlan& u : plan.underlyings) {
+      const auto* fields = reinterpret_cast<const double*>(&u.before);
+      bits.insert(bits.end(), fields, fields + kExposureFields);
+    }
+    for (const Trade& t : plan.trades) bits.push_back(t.size);
+    if (first.empty()) first = bits;
+    CHECK(bits.size() == first.size());
+    for (std::size_t i = 0; i < bits.size() && i < first.size(); ++i) CHECK_SAME(bits[i], first[i]);
+  });
+}

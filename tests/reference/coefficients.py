@@ -1,0 +1,167 @@
+"""Make cpp/include/rebalance/math/coefficients.hpp: every approximation that the kernels evaluate.
+
+    python tests/reference/coefficients.py            # write the header
+    python tests/reference/coefficients.py --check    # fail if the header is not what this script makes
+
+All fits are done with 60 digits and rounded to double once, at the end. The error printed beside
+each table is the worst relative error of the *rounded* coefficients evaluated exactly, over a grid
+ten times denser than the fit; what rounding inside the kernels adds is measured by the accuracy
+tests and stated in exp_log.hpp and normal.hpp.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import mpmath as mp
+from mpmath import mpf
+
+HEADER = Path(__file__).parents[2] / "cpp/include/rebalance/math/coefficients.hpp"
+Function = Callable[[mpf], mpf]
+
+
+def chebyshev_nodes(low: mpf, high: mpf, n: int) -> list[mpf]:
+    return [(low + high) / 2 + (high - low) / 2 * mp.cos(mp.pi * (2 * i + 1) / (2 * n)) for i in range(n)]
+
+
+def polynomial(f: Function, low: mpf, high: mpf, degree: int) -> list[mpf]:
+    """Coefficients, constant first, of the interpolant at Chebyshev nodes."""
+    nodes = chebyshev_nodes(low, high, degree + 1)
+    vandermonde = mp.matrix(degree + 1, degree + 1)
+    for i, x in enumerate(nodes):
+        for j in range(degree + 1):
+            vandermonde[i, j] = x**j
+    return list(mp.lu_solve(vandermonde, mp.matrix([f(x) for x in nodes])))
+
+
+def rational(f: Function, nodes: list[mpf], n: int, m: int) -> tuple[list[mpf], list[mpf]]:
+    """Numerator of degree n and denominator of degree m (constant 1), least squares in relative error.
+
+    Sanathanan-Koerner iteration: the linearised problem, reweighted by the last denominator.
+    """
+    values = [f(x) for x in nodes]
+    weights = [1 / v for v in values]
+    for _ in range(10):
+        a = mp.matrix(len(nodes), n + m + 1)
+        b = mp.matrix(len(nodes), 1)
+        for i, (x, v, w) in enumerate(zip(nodes, values, weights, strict=True)):
+            for j in range(n + 1):
+                a[i, j] = w * x**j
+            for j in range(1, m + 1):
+                a[i, n + j] = -w * v * x**j
+            b[i] = w * v
+        solution = mp.lu_solve(a, b)
+        numerator = [solution[j] for j in range(n + 1)]
+        denominator = [mpf(1)] + [solution[n + j] for j in range(1, m + 1)]
+        weights = [1 / (v * horner(denominator, x)) for x, v in zip(nodes, values, strict=True)]
+    return numerator, denominator
+
+
+def horner(coefficients: list[mpf], x: mpf) -> mpf:
+    return mp.polyval(coefficients[::-1], x)
+
+
+def rounded(coefficients: list[mpf]) -> list[mpf]:
+    return [mpf(float(c)) for c in coefficients]
+
+
+def worst(approximation: Function, exact: Function, points: list[mpf]) -> str:
+    error = max(abs(approximation(x) / exact(x) - 1) for x in points)
+    return mp.nstr(error, 2)
+
+
+def two_parts(value: mpf, bits: int) -> tuple[float, float]:
+    """value as high + low, the high part cut to ``bits`` significant bits so that small multiples are exact."""
+    exponent = int(mp.floor(mp.log(value, 2))) + 1
+    high = mp.floor(mp.ldexp(value, bits - exponent)) * mpf(2) ** (exponent - bits)
+    return float(high), float(value - high)
+
+
+def mills(z: mpf) -> mpf:
+    """N(-z) / n(z)."""
+    return mp.sqrt(mp.pi / 2) * mp.erfc(z / mp.sqrt(2)) * mp.exp(z * z / 2)
+
+
+def array(name: str, coefficients: list[mpf]) -> str:
+    body = ",\n    ".join(float(c).hex() for c in coefficients)
+    return f"inline constexpr double {name}[] = {{\n    {body}}};\n"
+
+
+def exp_table() -> str:
+    """exp(r) = 1 + r + r^2 q(r) on |r| <= ln(2)/2: the leading 1 + r is exact, q carries the rest."""
+    high = mp.log(2) / 2 * mpf("1.0001")
+    q = rounded(polynomial(lambda r: (mp.expm1(r) - r) / r**2, -high, high, 9))
+    error = worst(lambda r: 1 + r + r * r * horner(q, r), mp.exp, chebyshev_nodes(-high, high, 200))
+    return f"// exp(r) = 1 + r + r^2 q(r), |r| <= ln(2)/2; relative error {error}\n" + array("kExpQ", q)
+
+
+def atanh_table() -> str:
+    """2 atanh(f) = 2f + f w R(w), w = f^2; |f| <= 0.2004 is what log_ratio's choice of exponent leaves."""
+    bound = mpf("0.2004")
+
+    def remainder(w: mpf) -> mpf:
+        f = mp.sqrt(w)
+        return (2 * mp.atanh(f) - 2 * f) / (f * w)
+
+    r = rounded(polynomial(remainder, mpf("1e-12"), bound**2, 8))
+    points = [x for x in chebyshev_nodes(-bound, bound, 200) if x != 0]
+    error = worst(lambda f: 2 * f + f**3 * horner(r, f * f), lambda f: 2 * mp.atanh(f), points)
+    return f"// 2 atanh(f) = 2f + f w R(w), w = f^2, |f| <= {mp.nstr(bound, 4)}; relative error {error}\n" + array(
+        "kAtanhR", r
+    )
+
+
+def mills_table() -> str:
+    """N(-z)/n(z) = P(z)/Q(z) on [-0.1, 39]; all coefficients positive, so nothing cancels for z >= 0."""
+    low, high, centre = mpf("-0.1"), mpf(39), mpf(4)
+
+    def spread(n: int) -> list[mpf]:  # Chebyshev in (z - 4)/(z + 4), dense where the function bends
+        ends = [(z - centre) / (z + centre) for z in (low, high)]
+        return [centre * (1 + v) / (1 - v) for v in chebyshev_nodes(*ends, n)]
+
+    p, q = rational(mills, spread(126), 9, 10)
+    p, q = rounded(p), rounded(q)
+    error = worst(lambda z: horner(p, z) / horner(q, z), mills, spread(1260))
+    assert all(c > 0 for c in p + q)
+    return (
+        f"// N(-z)/n(z) = P(z)/Q(z), -0.1 <= z <= 39; relative error {error}\n"
+        + array("kMillsP", p)
+        + array("kMillsQ", q)
+    )
+
+
+def constants() -> str:
+    ln2_high, ln2_low = two_parts(mp.log(2), 42)
+    rows = {
+        "kLog2E": float(1 / mp.log(2)),
+        "kLn2High": ln2_high,  # 42 bits: k * high is exact for |k| < 2048
+        "kLn2Low": ln2_low,
+        "kInvSqrt2Pi": float(1 / mp.sqrt(2 * mp.pi)),
+    }
+    return "\n".join(f"inline constexpr double {name} = {value.hex()};" for name, value in rows.items()) + "\n"
+
+
+def header() -> str:
+    mp.mp.dps = 60
+    parts = [constants(), exp_table(), atanh_table(), mills_table()]
+    return (
+        "// Made by tests/reference/coefficients.py; change that script, not this file.\n#pragma once\n\n"
+        "namespace rebalance::math {\n\n" + "\n".join(parts) + "\n}  // namespace rebalance::math\n"
+    )
+
+
+def main() -> int:
+    text = header()
+    if "--check" in sys.argv[1:]:
+        if HEADER.read_text() != text:
+            print(f"{HEADER} is not what {Path(__file__).name} makes", file=sys.stderr)
+            return 1
+        return 0
+    HEADER.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
