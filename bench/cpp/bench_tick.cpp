@@ -69,8 +69,8 @@ Desk make_desk(std::size_t options) {
 void report(const char* what, std::size_t options, std::vector<double>& ns) {
   std::sort(ns.begin(), ns.end());
   const auto at = [&](double q) { return ns[static_cast<std::size_t>(q * static_cast<double>(ns.size() - 1))]; };
-  std::printf("%-10s %-28s %8zu %10.0f %10.0f %10.0f %12.0f\n", simd::to_string(active_kernels().isa).data(), what, options,
-              at(0.5), at(0.99), at(0.999), ns.back());
+  std::printf("%-10s %-28s %8zu %10.0f %10.0f %10.0f %12.0f\n", simd::to_string(active_kernels().isa).data(), what,
+              options, at(0.5), at(0.99), at(0.999), ns.back());
 }
 
 template <class Prepare>
@@ -93,7 +93,8 @@ std::vector<double> time_ticks(Desk& d, std::size_t ticks, Prepare prepare) {
 
 int main(int argc, char** argv) {
   const std::size_t ticks = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 20000;
-  std::printf("%-10s %-28s %8s %10s %10s %10s %12s   nanoseconds per tick\n", "isa", "tick", "options", "p50", "p99", "p99.9", "max");
+  std::printf("%-10s %-28s %8s %10s %10s %10s %12s   nanoseconds per tick\n", "isa", "tick", "options", "p50", "p99",
+              "p99.9", "max");
   for (const simd::Isa isa : simd::supported_isas()) {
     use_isa(simd::to_string(isa));
     for (const std::size_t options : {std::size_t{64}, std::size_t{1000}, std::size_t{10000}}) {

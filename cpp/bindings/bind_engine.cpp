@@ -1,5 +1,6 @@
 /// Trigger, Engine, Plan.
 #include <pybind11/stl.h>
+#include <pybind11/typing.h>
 
 #include <atomic>
 #include <chrono>
@@ -69,10 +70,11 @@ Action action_named(const std::string& name) {
 }
 
 std::unique_ptr<BoundEngine> make_engine(std::shared_ptr<Book> book, std::shared_ptr<Market> market,
-                                         const py::dict& targets, Trigger trigger, const py::object& hedge,
-                                         const py::object& reduce_only, const std::string& action, double fraction,
-                                         double risk_aversion, double horizon_years, const py::object& vol,
-                                         Nanos clock_step_ns, Nanos max_age_ns) {
+                                         const py::typing::Dict<py::str, Floats>& targets, Trigger trigger,
+                                         const ArrayLike& hedge, const ArrayLike& reduce_only,
+                                         const std::string& action, double fraction, double risk_aversion,
+                                         double horizon_years, const ArrayLike& vol, Nanos clock_step_ns,
+                                         Nanos max_age_ns) {
   const std::size_t n = book->instruments()->n_underlyings();
   EngineSettings s;
   s.clock_step_ns = clock_step_ns;
@@ -102,27 +104,14 @@ py::object tick(BoundEngine& self, Nanos now_ns) {
   return self.plan;
 }
 
-// Columns of a plan are views of fields in arrays of structs: (pointer to the first row's field, stride, rows).
+// Columns of a plan are views of one field in an array of structs.
 
-struct TradeField {
-  const char* name;
-  std::size_t offset;
-  int type;
-};
-
-constexpr TradeField kTradeFields[] = {
-    {"instrument", offsetof(Trade, instrument), NPY_INT64},   {"underlying", offsetof(Trade, underlying), NPY_INT64},
-    {"size", offsetof(Trade, size), NPY_DOUBLE},              {"price", offsetof(Trade, price), NPY_DOUBLE},
-    {"limit_price", offsetof(Trade, limit_price), NPY_DOUBLE}, {"notional", offsetof(Trade, notional), NPY_DOUBLE},
-    {"cost", offsetof(Trade, cost), NPY_DOUBLE},              {"drift_before", offsetof(Trade, drift_before), NPY_DOUBLE},
-    {"drift_after", offsetof(Trade, drift_after), NPY_DOUBLE}, {"risk_removed", offsetof(Trade, risk_removed), NPY_DOUBLE},
-    {"reasons", offsetof(Trade, reasons), NPY_UINT64}};
-
-template <class Row>
-py::object field_view(const py::object& owner, const std::vector<Row>& rows, std::size_t offset, int type) {
+template <class T, class Row>
+Array<Element<T>> field_view(const py::object& owner, const std::vector<Row>& rows, std::size_t offset) {
   static const Row kNone{};
   const auto* first = reinterpret_cast<const char*>(rows.empty() ? &kNone : rows.data());
-  return view(owner, first + offset, type, rows.size(), sizeof(Row));
+  return py::reinterpret_steal<Array<Element<T>>>(
+      view_of(owner, first + offset, numpy_type<T>(), rows.size(), sizeof(Row)).release());
 }
 
 std::size_t exposure_offset(const std::string& name) {
@@ -139,22 +128,32 @@ const Plan& plan_of(const py::object& self) { return *py::cast<const BoundPlan&>
 void bind_trigger(py::module_& m) {
   py::class_<Trigger> trigger(m, "Trigger", "A tree of conditions in postfix order; built by rebalance_core.triggers.");
   trigger.def(py::init<std::size_t>(), py::arg("n_underlyings"));
-  trigger.def("add_calendar", [](Trigger& self, Nanos period_ns, Nanos anchor_ns) { self.add(Calendar{period_ns, anchor_ns}); },
-              py::arg("period_ns"), py::arg("anchor_ns"));
-  trigger.def("add_threshold", [](Trigger& self, const std::string& quantity, const py::object& absolute,
-                                  const py::object& relative, double release) {
-    const std::size_t n = self.n_underlyings();
-    self.add(Threshold{quantity_named(quantity), as_column(absolute, "absolute", n, "underlyings").copy(),
-                       as_column(relative, "relative", n, "underlyings").copy(), release});
-  }, py::arg("quantity"), py::arg("absolute"), py::arg("relative"), py::arg("release"));
-  trigger.def("add_delta_gamma", [](Trigger& self, const py::object& band, const py::object& move, double release) {
-    const std::size_t n = self.n_underlyings();
-    self.add(DeltaGamma{as_column(band, "band", n, "underlyings").copy(), as_column(move, "move", n, "underlyings").copy(),
-                        release});
-  }, py::arg("band"), py::arg("move"), py::arg("release"));
-  trigger.def("join", [](Trigger& self, const std::string& how, std::uint32_t count) {
-    self.join(how == "all" ? Trigger::Step::all : Trigger::Step::any, count);
-  }, py::arg("how"), py::arg("count"));
+  trigger.def(
+      "add_calendar", [](Trigger& self, Nanos period_ns, Nanos anchor_ns) { self.add(Calendar{period_ns, anchor_ns}); },
+      py::arg("period_ns"), py::arg("anchor_ns"));
+  trigger.def(
+      "add_threshold",
+      [](Trigger& self, const std::string& quantity, const ArrayLike& absolute, const ArrayLike& relative,
+         double release) {
+        const std::size_t n = self.n_underlyings();
+        self.add(Threshold{quantity_named(quantity), as_column(absolute, "absolute", n, "underlyings").copy(),
+                           as_column(relative, "relative", n, "underlyings").copy(), release});
+      },
+      py::arg("quantity"), py::arg("absolute"), py::arg("relative"), py::arg("release"));
+  trigger.def(
+      "add_delta_gamma",
+      [](Trigger& self, const ArrayLike& band, const ArrayLike& move, double release) {
+        const std::size_t n = self.n_underlyings();
+        self.add(DeltaGamma{as_column(band, "band", n, "underlyings").copy(),
+                            as_column(move, "move", n, "underlyings").copy(), release});
+      },
+      py::arg("band"), py::arg("move"), py::arg("release"));
+  trigger.def(
+      "join",
+      [](Trigger& self, const std::string& how, std::uint32_t count) {
+        self.join(how == "all" ? Trigger::Step::all : Trigger::Step::any, count);
+      },
+      py::arg("how"), py::arg("count"));
 }
 
 void bind_plan(py::module_& m) {
@@ -166,51 +165,72 @@ void bind_plan(py::module_& m) {
   plan.def(py::init([](const BoundPlan& other) { return BoundPlan{std::make_shared<const Plan>(*other.plan)}; }),
            py::arg("other"));
   plan.def_property_readonly("now_ns", [](const BoundPlan& p) { return p.plan->now_ns; }, "The moment of the tick.");
-  plan.def_property_readonly("equity", [](const BoundPlan& p) { return p.plan->equity; },
-                             "Quote currency; NaN while a row that is held has no value.");
-  plan.def_property_readonly("equity_after", [](const BoundPlan& p) { return p.plan->equity_after; },
-                             "Equity less the expected cost of the trades.");
-  plan.def_property_readonly("cost", [](const BoundPlan& p) { return p.plan->cost; },
-                             "Expected cost of the trades: fees and half-spreads, quote currency.");
+  plan.def_property_readonly(
+      "equity", [](const BoundPlan& p) { return p.plan->equity; },
+      "Quote currency; NaN while a row that is held has no value.");
+  plan.def_property_readonly(
+      "equity_after", [](const BoundPlan& p) { return p.plan->equity_after; },
+      "Equity less the expected cost of the trades.");
+  plan.def_property_readonly(
+      "cost", [](const BoundPlan& p) { return p.plan->cost; },
+      "Expected cost of the trades: fees and half-spreads, quote currency.");
   plan.def_property_readonly("n_trades", [](const BoundPlan& p) { return p.plan->trades.size(); });
-  plan.def("_exposure", [](const py::object& self, const std::string& name) {
-    return field_view(self, plan_of(self).underlyings, offsetof(UnderlyingPlan, before) + exposure_offset(name), NPY_DOUBLE);
-  }, py::arg("name"));
-  plan.def("_node_exposure", [](const py::object& self, const std::string& name) {
-    return field_view(self, plan_of(self).nodes, exposure_offset(name), NPY_DOUBLE);
-  }, py::arg("name"));
+  plan.def(
+      "_exposure",
+      [](const py::object& self, const std::string& name) {
+        return field_view<double>(self, plan_of(self).underlyings,
+                                  offsetof(UnderlyingPlan, before) + exposure_offset(name));
+      },
+      py::arg("name"));
+  plan.def(
+      "_node_exposure",
+      [](const py::object& self, const std::string& name) {
+        return field_view<double>(self, plan_of(self).nodes, exposure_offset(name));
+      },
+      py::arg("name"));
   const auto per_quantity = [&](const char* name, std::size_t offset) {
-    plan.def(name, [offset](const py::object& self, const std::string& quantity) {
-      const auto q = static_cast<std::size_t>(quantity_named(quantity));
-      return field_view(self, plan_of(self).underlyings, offset + q * sizeof(double), NPY_DOUBLE);
-    }, py::arg("quantity"));
+    plan.def(
+        name,
+        [offset](const py::object& self, const std::string& quantity) {
+          const auto q = static_cast<std::size_t>(quantity_named(quantity));
+          return field_view<double>(self, plan_of(self).underlyings, offset + q * sizeof(double));
+        },
+        py::arg("quantity"));
   };
   per_quantity("_measured", offsetof(UnderlyingPlan, measured));
   per_quantity("_drift", offsetof(UnderlyingPlan, drift));
   per_quantity("_drift_after", offsetof(UnderlyingPlan, drift_after));
-  const auto per_underlying = [&](const char* name, std::size_t offset, int type) {
-    plan.def_property_readonly(name, [offset, type](const py::object& self) {
-      return field_view(self, plan_of(self).underlyings, offset, type);
+  const auto per_underlying = [&]<class T>(const char* name, std::size_t offset, T) {
+    plan.def_property_readonly(
+        name, [offset](const py::object& self) { return field_view<T>(self, plan_of(self).underlyings, offset); });
+  };
+  per_underlying("weight", offsetof(UnderlyingPlan, weight), double{});
+  per_underlying("index", offsetof(UnderlyingPlan, index), double{});
+  per_underlying("_reasons", offsetof(UnderlyingPlan, reasons), std::uint64_t{});
+  per_underlying("_outcome", offsetof(UnderlyingPlan, outcome), std::uint8_t{});
+  per_underlying("_status", offsetof(UnderlyingPlan, status), std::uint8_t{});
+  plan.def_property_readonly(
+      "row_status", [](const py::object& self) { return view(self, plan_of(self).row_status); },
+      "RowStatus of every instrument, as uint8.");
+  plan.def_property_readonly(
+      "node_status", [](const py::object& self) { return view(self, plan_of(self).node_status); },
+      "RowStatus of every node, as uint8.");
+  const auto per_trade = [&]<class T>(const char* name, std::size_t offset, T) {
+    plan.def_property_readonly((std::string("_trade_") + name).c_str(), [offset](const py::object& self) {
+      return field_view<T>(self, plan_of(self).trades, offset);
     });
   };
-  per_underlying("weight", offsetof(UnderlyingPlan, weight), NPY_DOUBLE);
-  per_underlying("index", offsetof(UnderlyingPlan, index), NPY_DOUBLE);
-  per_underlying("_reasons", offsetof(UnderlyingPlan, reasons), NPY_UINT64);
-  per_underlying("_outcome", offsetof(UnderlyingPlan, outcome), NPY_UINT8);
-  per_underlying("_status", offsetof(UnderlyingPlan, status), NPY_UINT8);
-  plan.def_property_readonly("row_status", [](const py::object& self) {
-    const auto& status = plan_of(self).row_status;
-    return view(self, status.data(), NPY_UINT8, status.size(), 1);
-  }, "RowStatus of every instrument, as uint8.");
-  plan.def_property_readonly("node_status", [](const py::object& self) {
-    const auto& status = plan_of(self).node_status;
-    return view(self, status.data(), NPY_UINT8, status.size(), 1);
-  }, "RowStatus of every node, as uint8.");
-  for (const TradeField& field : kTradeFields) {
-    plan.def_property_readonly((std::string("_trade_") + field.name).c_str(), [field](const py::object& self) {
-      return field_view(self, plan_of(self).trades, field.offset, field.type);
-    });
-  }
+  per_trade("instrument", offsetof(Trade, instrument), std::int64_t{});
+  per_trade("underlying", offsetof(Trade, underlying), std::int64_t{});
+  per_trade("size", offsetof(Trade, size), double{});
+  per_trade("price", offsetof(Trade, price), double{});
+  per_trade("limit_price", offsetof(Trade, limit_price), double{});
+  per_trade("notional", offsetof(Trade, notional), double{});
+  per_trade("cost", offsetof(Trade, cost), double{});
+  per_trade("drift_before", offsetof(Trade, drift_before), double{});
+  per_trade("drift_after", offsetof(Trade, drift_after), double{});
+  per_trade("risk_removed", offsetof(Trade, risk_removed), double{});
+  per_trade("reasons", offsetof(Trade, reasons), std::uint64_t{});
 
   const auto names = [&](const char* attribute, const std::string_view* words, int n) {
     py::tuple all(static_cast<std::size_t>(n));
@@ -229,50 +249,57 @@ void bind_engine(py::module_& m) {
              py::kw_only(), py::arg("hedge"), py::arg("reduce_only"), py::arg("action"), py::arg("fraction"),
              py::arg("risk_aversion"), py::arg("horizon_years"), py::arg("vol"), py::arg("clock_step_ns"),
              py::arg("max_age_ns"));
-  engine.def("tick", &tick, py::arg("now_ns"),
-             "One look at the market: exposures, drift, trades and why.\n\n"
-             "Parameters\n----------\nnow_ns : int\n    Nanoseconds since 1970, UTC. Options past their expiry are marked "
-             "expired, not priced.\n\n"
-             "Returns\n-------\nPlan\n    The engine's own plan: it holds until the next tick. Keep one with "
-             "``plan.copy()``.\n\n"
-             "Raises\n------\nRuntimeError\n    If the engine is at work in another thread.");
-  engine.def("_set_targets", [](BoundEngine& self, const py::dict& targets) {
-    const InUse in_use(self);
-    self.engine->set_targets(make_targets(targets, self.engine->instruments().n_underlyings()));
-  }, py::arg("targets"));
-  engine.def("_time_moves", [](BoundEngine& self, std::size_t underlying, const py::object& prices, Nanos now_ns, Nanos step_ns) {
-    const InUse in_use(self);
-    const ArrayColumn<double> path(prices, "prices", NPY_DOUBLE);
-    npy_intp rows = static_cast<npy_intp>(path.span().size());
-    auto array = py::reinterpret_steal<py::object>(PyArray_SimpleNew(1, &rows, NPY_DOUBLE));
-    auto* took = static_cast<double*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(array.ptr())));
-    if (underlying >= self.engine->instruments().n_underlyings()) throw py::index_error("underlying is out of range");
-    const py::gil_scoped_release release;
-    for (std::size_t i = 0; i < path.span().size(); ++i) {
-      const auto start = std::chrono::steady_clock::now();
-      self.engine->market()->move(underlying, path.span()[i], now_ns);
-      self.engine->tick(now_ns);
-      took[i] = std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count();
-      now_ns += step_ns;
-    }
-    return array;
-  }, py::arg("underlying"), py::arg("prices"), py::arg("now_ns"), py::arg("step_ns"),
-  "Nanoseconds that each tick took, move of the underlying included, clocked in here; for benches.");
-  engine.def("_row_marks", [](const BoundEngine& self) {
-    const Engine& e = *self.engine;
-    const auto column = [&](auto field) {
-      npy_intp rows = static_cast<npy_intp>(e.instruments().size());
-      auto array = py::reinterpret_steal<py::object>(PyArray_SimpleNew(1, &rows, NPY_DOUBLE));
-      auto* data = static_cast<double*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(array.ptr())));
-      for (npy_intp i = 0; i < rows; ++i) {
-        data[i] = field(e.node_mark(static_cast<std::size_t>(e.instruments().row_node()[static_cast<std::size_t>(i)])));
-      }
-      return array;
-    };
-    return py::make_tuple(column([](const NodeMark& m) { return m.forward; }),
-                          column([](const NodeMark& m) { return m.years; }),
-                          column([](const NodeMark& m) { return m.rate; }));
-  }, "Forward, years and rate of every instrument's node at the last tick.");
+  engine.def(
+      "tick", &tick, py::arg("now_ns"),
+      "One look at the market: exposures, drift, trades and why.\n\n"
+      "Parameters\n----------\nnow_ns : int\n    Nanoseconds since 1970, UTC. Options past their expiry are marked "
+      "expired, not priced.\n\n"
+      "Returns\n-------\nPlan\n    The engine's own plan: it holds until the next tick. Keep one with "
+      "``plan.copy()``.\n\n"
+      "Raises\n------\nRuntimeError\n    If the engine is at work in another thread.");
+  engine.def(
+      "_set_targets",
+      [](BoundEngine& self, const py::typing::Dict<py::str, Floats>& targets) {
+        const InUse in_use(self);
+        self.engine->set_targets(make_targets(targets, self.engine->instruments().n_underlyings()));
+      },
+      py::arg("targets"));
+  engine.def(
+      "_time_moves",
+      [](BoundEngine& self, std::size_t underlying, const ArrayLike& prices, Nanos now_ns, Nanos step_ns) {
+        const InUse in_use(self);
+        const ArrayColumn<double> path(prices, "prices", NPY_DOUBLE);
+        const NewColumn took(path.span().size());
+        if (underlying >= self.engine->instruments().n_underlyings())
+          throw py::index_error("underlying is out of range");
+        {
+          const py::gil_scoped_release release;
+          for (std::size_t i = 0; i < path.span().size(); ++i) {
+            const auto start = std::chrono::steady_clock::now();
+            self.engine->market()->move(underlying, path.span()[i], now_ns);
+            self.engine->tick(now_ns);
+            took.data[i] = std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count();
+            now_ns += step_ns;
+          }
+        }
+        return took.array;
+      },
+      py::arg("underlying"), py::arg("prices"), py::arg("now_ns"), py::arg("step_ns"),
+      "Nanoseconds that each tick took, move of the underlying included, clocked in here; for benches.");
+  engine.def(
+      "_row_marks",
+      [](const BoundEngine& self) {
+        const Engine& e = *self.engine;
+        const auto column = [&](double NodeMark::* field) {
+          const NewColumn rows(e.instruments().size());
+          for (std::size_t i = 0; i < e.instruments().size(); ++i) {
+            rows.data[i] = e.node_mark(static_cast<std::size_t>(e.instruments().row_node()[i])).*field;
+          }
+          return rows.array;
+        };
+        return std::tuple(column(&NodeMark::forward), column(&NodeMark::years), column(&NodeMark::rate));
+      },
+      "Forward, years and rate of every instrument's node at the last tick.");
   engine.def("_set_plan", [](BoundEngine& self, py::object plan) { self.plan = std::move(plan); }, py::arg("plan"));
   engine.def_property_readonly("plan", [](const BoundEngine& self) { return self.plan; }, "The plan of the last tick.");
   bind_plan(m);

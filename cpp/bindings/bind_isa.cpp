@@ -1,6 +1,8 @@
 /// Instruction sets: which there are, which one is in use.
 #include <pybind11/stl.h>
 
+#include <algorithm>
+
 #include "bind.hpp"
 #include "columns.hpp"
 #include "rebalance/kernels.hpp"
@@ -15,21 +17,20 @@ std::vector<std::string> supported() {
 }
 
 /// One of the functions that the formulas stand on, at every entry of a column.
-py::object map_column(const std::string& function, const py::object& x) {
+Floats map_column(const std::string& function, const ArrayLike& x) {
   const KernelTable& k = active_kernels();
   const std::pair<const char*, void (*)(const double*, double*, std::size_t) noexcept> functions[] = {
       {"exp", k.exp}, {"log", k.log}, {"normal_density", k.normal_density}, {"normal_cdf", k.normal_cdf}};
   for (const auto& [name, apply] : functions) {
     if (function != name) continue;
     std::vector<double> in = ArrayColumn<double>(x, "x", NPY_DOUBLE).copy();
-    npy_intp rows = static_cast<npy_intp>(in.size());
+    const std::size_t rows = in.size();
+    NewColumn result(in.size());
     in.resize((in.size() + kLanes - 1) / kLanes * kLanes, 1.0);
     std::vector<double> out(in.size());
     apply(in.data(), out.data(), in.size());
-    auto result = py::reinterpret_steal<py::object>(PyArray_SimpleNew(1, &rows, NPY_DOUBLE));
-    std::copy(out.begin(), out.begin() + rows,
-              static_cast<double*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(result.ptr()))));
-    return result;
+    std::copy_n(out.begin(), rows, result.data);
+    return result.array;
   }
   throw py::value_error("unknown function '" + function + "'");
 }

@@ -3,6 +3,7 @@
 /// These three are plain vectorcall functions rather than pybind11 ones: a single option is priced in about the time
 /// that pybind11 takes to match keyword arguments.
 #include <pybind11/stl.h>
+#include <pybind11/typing.h>
 
 #include <algorithm>
 #include <cmath>
@@ -207,8 +208,8 @@ PyObject* price(const Call<Model>& call) {
   const ModelInfo& model = kInfo<Model>;
   const long order = whole_number(call.order, "order", 1);
   if (order != 1) {
-    throw py::value_error(std::string(model.name) + ": order must be 1 (value and first derivatives, with gamma), got " +
-                          std::to_string(order));
+    throw py::value_error(std::string(model.name) +
+                          ": order must be 1 (value and first derivatives, with gamma), got " + std::to_string(order));
   }
   const long threads = whole_number(call.threads, "threads", 1);
   Argument arguments[kMaxInputs];
@@ -269,36 +270,39 @@ PyObject* price_entry(PyObject*, PyObject* const* args, Py_ssize_t positional, P
   return nullptr;
 }
 
-#define REBALANCE_PRICING_TAIL                                                                                         \
-  "    order : int\n"                                                                                                  \
-  "        1: value, delta, gamma, vega, theta, rho.\n"                                                                \
-  "    out : Greeks, optional\n"                                                                                       \
-  "        Where to write; its shape must be what the inputs broadcast to. Nothing is allocated then.\n"               \
-  "    threads : int\n"                                                                                                \
-  "        For large batches. Results do not depend on it.\n"                                                          \
-  "\n"                                                                                                                 \
-  "Returns\n"                                                                                                          \
-  "-------\n"                                                                                                          \
-  "Greeks\n"                                                                                                           \
-  "    Bare partial derivatives: vega per 1.00 of vol, rho per 1.00 of rate, theta per year of calendar time.\n"       \
-  "    Numbers for numbers, arrays for arrays. ``status`` says of each row whether it is a limit or has no value:\n"   \
-  "    years = 0 or vol = 0 give the payoff; a NaN, an infinity, a price at or below 0, a negative vol or time and a\n" \
-  "    phi other than +1 or -1 give NaN in every column of that row and leave the others alone.\n"                     \
-  "\n"                                                                                                                 \
-  "Raises\n"                                                                                                           \
-  "------\n"                                                                                                           \
-  "ValueError\n"                                                                                                       \
-  "    If the shapes do not broadcast, or ``out`` does not fit. Both shapes are given.\n"                              \
-  "TypeError\n"                                                                                                        \
+#define REBALANCE_PRICING_TAIL                                                                                       \
+  "    order : int\n"                                                                                                \
+  "        1: value, delta, gamma, vega, theta, rho.\n"                                                              \
+  "    out : Greeks, optional\n"                                                                                     \
+  "        Where to write; its shape must be what the inputs broadcast to. Nothing is allocated then.\n"             \
+  "    threads : int\n"                                                                                              \
+  "        For large batches. Results do not depend on it.\n"                                                        \
+  "\n"                                                                                                               \
+  "Returns\n"                                                                                                        \
+  "-------\n"                                                                                                        \
+  "Greeks\n"                                                                                                         \
+  "    Bare partial derivatives: vega per 1.00 of vol, rho per 1.00 of rate, theta per year of calendar time.\n"     \
+  "    Numbers for numbers, arrays for arrays. ``status`` says of each row whether it is a limit or has no value:\n" \
+  "    years = 0 or vol = 0 give the payoff; a NaN, an infinity, a price at or below 0, a negative vol or time and " \
+  "a\n"                                                                                                              \
+  "    phi other than +1 or -1 give NaN in every column of that row and leave the others alone.\n"                   \
+  "\n"                                                                                                               \
+  "Raises\n"                                                                                                         \
+  "------\n"                                                                                                         \
+  "ValueError\n"                                                                                                     \
+  "    If the shapes do not broadcast, or ``out`` does not fit. Both shapes are given.\n"                            \
+  "TypeError\n"                                                                                                      \
   "    If an argument is not made of real numbers. It is named.\n"
 
 constexpr const char* kBlack76Doc =
-    "black76(forward: ArrayLike, strike: ArrayLike, vol: ArrayLike, years: ArrayLike, phi: ArrayLike, rate: ArrayLike "
+    "black76(forward: numpy.typing.ArrayLike, strike: numpy.typing.ArrayLike, vol: numpy.typing.ArrayLike, years: "
+    "numpy.typing.ArrayLike, phi: numpy.typing.ArrayLike, rate: numpy.typing.ArrayLike "
     "= 0.0, *, order: int = 1, out: Greeks | None = None, threads: int = 1) -> Greeks\n"
     "\n"
     "Value and Greeks of European options on a forward (Black-76), in quote currency.\n"
     "\n"
-    "Derivatives hold the forward fixed: rho = -years value. Accuracy: 1e-14 relative in value, delta, gamma, vega and\n"
+    "Derivatives hold the forward fixed: rho = -years value. Accuracy: 1e-14 relative in value, delta, gamma, vega "
+    "and\n"
     "rho wherever they exceed 1e-300. Black (1976), J. Financial Economics 3:167-179.\n"
     "\n"
     "Parameters\n"
@@ -315,8 +319,10 @@ constexpr const char* kBlack76Doc =
     "    Continuous, per year.\n" REBALANCE_PRICING_TAIL;
 
 constexpr const char* kBsmDoc =
-    "bsm(spot: ArrayLike, strike: ArrayLike, vol: ArrayLike, years: ArrayLike, phi: ArrayLike, rate: ArrayLike = 0.0, "
-    "dividend_yield: ArrayLike = 0.0, *, order: int = 1, out: Greeks | None = None, threads: int = 1) -> Greeks\n"
+    "bsm(spot: numpy.typing.ArrayLike, strike: numpy.typing.ArrayLike, vol: numpy.typing.ArrayLike, years: "
+    "numpy.typing.ArrayLike, phi: numpy.typing.ArrayLike, rate: numpy.typing.ArrayLike = 0.0, "
+    "dividend_yield: numpy.typing.ArrayLike = 0.0, *, order: int = 1, out: Greeks | None = None, threads: int = 1) -> "
+    "Greeks\n"
     "\n"
     "Value and Greeks of European options on a spot price with a dividend yield (Black-Scholes-Merton).\n"
     "\n"
@@ -337,7 +343,8 @@ constexpr const char* kBsmDoc =
     "    Continuous, per year.\n" REBALANCE_PRICING_TAIL;
 
 constexpr const char* kInverseDoc =
-    "inverse(forward: ArrayLike, strike: ArrayLike, vol: ArrayLike, years: ArrayLike, phi: ArrayLike, *, order: int = "
+    "inverse(forward: numpy.typing.ArrayLike, strike: numpy.typing.ArrayLike, vol: numpy.typing.ArrayLike, years: "
+    "numpy.typing.ArrayLike, phi: numpy.typing.ArrayLike, *, order: int = "
     "1, out: Greeks | None = None, threads: int = 1) -> Greeks\n"
     "\n"
     "Value in coin and Greeks of coin-settled (inverse) European options.\n"
@@ -363,8 +370,10 @@ PyMethodDef method(const char* doc) {
           METH_FASTCALL | METH_KEYWORDS, doc};
 }
 
-PyMethodDef pricing_methods[] = {method<pricing::Black76>(kBlack76Doc), method<pricing::Bsm>(kBsmDoc),
-                                 method<pricing::Inverse>(kInverseDoc), {nullptr, nullptr, 0, nullptr}};
+PyMethodDef pricing_methods[] = {method<pricing::Black76>(kBlack76Doc),
+                                 method<pricing::Bsm>(kBsmDoc),
+                                 method<pricing::Inverse>(kInverseDoc),
+                                 {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace
 
@@ -446,12 +455,12 @@ void bind_pricing(py::module_& m) {
   });
   greeks.def_property_readonly("model", [](const GreeksColumns& self) { return self.model->name; });
   greeks.def_property_readonly("shape", [](const GreeksColumns& self) {
-    py::tuple shape(static_cast<std::size_t>(self.shape.n));
+    py::typing::Tuple<py::int_, py::ellipsis> shape(static_cast<std::size_t>(self.shape.n));
     for (int i = 0; i < self.shape.n; ++i) shape[static_cast<std::size_t>(i)] = self.shape[i];
     return shape;
   });
   greeks.def_property_readonly("names", [](const GreeksColumns& self) {
-    py::tuple names(static_cast<std::size_t>(self.model->n_outputs));
+    py::typing::Tuple<py::str, py::ellipsis> names(static_cast<std::size_t>(self.model->n_outputs));
     for (int j = 0; j < self.model->n_outputs; ++j) {
       names[static_cast<std::size_t>(j)] = py::str(std::string(pricing::to_string(self.model->outputs[j])));
     }
@@ -463,8 +472,9 @@ void bind_pricing(py::module_& m) {
     for (int j = 0; j < self.model->n_outputs; ++j) {
       const Greek g = self.model->outputs[j];
       const py::object& column = self.column[static_cast<std::size_t>(g)];
-      const py::object shown = self.scalar ? column : py::module_::import("numpy").attr("array2string")(
-                                                          column, py::arg("threshold") = 6, py::arg("edgeitems") = 3);
+      const py::object shown = self.scalar ? column
+                                           : py::module_::import("numpy").attr("array2string")(
+                                                 column, py::arg("threshold") = 6, py::arg("edgeitems") = 3);
       text += (self.scalar ? ", " : "\n  ") + std::string(pricing::to_string(g)) + "=" + std::string(py::str(shown));
     }
     return text + ")";

@@ -1,4 +1,6 @@
 /// Sizing and routing rules by themselves.
+#include <pybind11/stl.h>
+
 #include <cmath>
 
 #include "bind.hpp"
@@ -9,16 +11,8 @@
 namespace rebalance::bindings {
 namespace {
 
-py::object new_column(const std::vector<double>& values) {
-  npy_intp rows = static_cast<npy_intp>(values.size());
-  auto array = py::reinterpret_steal<py::object>(PyArray_SimpleNew(1, &rows, NPY_DOUBLE));
-  if (!array) throw py::error_already_set();
-  std::copy(values.begin(), values.end(),
-            static_cast<double*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(array.ptr()))));
-  return array;
-}
-
-py::tuple restore_weights(const py::object& value, const py::object& weight, double equity, const py::object& cost_rate) {
+std::pair<Floats, double> restore_weights(const ArrayLike& value, const ArrayLike& weight, double equity,
+                                          const ArrayLike& cost_rate) {
   const ArrayColumn<double> values(value, "value", NPY_DOUBLE);
   const std::size_t n = values.span().size();
   const auto weights = as_column(weight, "weight", n, "values");
@@ -34,10 +28,13 @@ py::tuple restore_weights(const py::object& value, const py::object& weight, dou
   double slope = 0.0;
   for (std::size_t i = 0; i < n; ++i) {
     const double rate = rates.span()[rates.span().size() == 1 ? 0 : i];
-    if (!std::isfinite(values.span()[i]) || !std::isfinite(weights.span()[i]) || !(rate >= 0.0 && std::isfinite(rate))) {
-      throw py::value_error("row " + std::to_string(i) + ": value, weight and cost_rate must be finite and cost_rate at "
-                            "least 0, got " + std::to_string(values.span()[i]) + ", " + std::to_string(weights.span()[i]) +
-                            " and " + std::to_string(rate));
+    if (!std::isfinite(values.span()[i]) || !std::isfinite(weights.span()[i]) ||
+        !(rate >= 0.0 && std::isfinite(rate))) {
+      throw py::value_error("row " + std::to_string(i) +
+                            ": value, weight and cost_rate must be finite and cost_rate at "
+                            "least 0, got " +
+                            std::to_string(values.span()[i]) + ", " + std::to_string(weights.span()[i]) + " and " +
+                            std::to_string(rate));
     }
     slope += rate * std::fabs(weights.span()[i]);
     trades.push_back({values.span()[i], weights.span()[i], rate});
@@ -46,19 +43,20 @@ py::tuple restore_weights(const py::object& value, const py::object& weight, dou
     throw py::value_error("the costs of moving (" + std::to_string(slope) + " of what is moved) leave nothing to move");
   }
   const double after = equity_after_costs(equity, trades.data(), n);
-  std::vector<double> sizes;
-  for (const WeightTrade& t : trades) sizes.push_back(t.weight * after - t.value);
-  return py::make_tuple(new_column(sizes), after);
+  const NewColumn sizes(n);
+  for (std::size_t i = 0; i < n; ++i) sizes.data[i] = trades[i].weight * after - trades[i].value;
+  return {sizes.array, after};
 }
 
-py::object round_lots(const py::object& wanted, const py::object& lot_size, const py::object& min_notional,
-                      const py::object& contract_notional, const py::object& position, bool reduce_only) {
+Floats round_lots(const ArrayLike& wanted, const ArrayLike& lot_size, const ArrayLike& min_notional,
+                  const ArrayLike& contract_notional, const ArrayLike& position, bool reduce_only) {
   const ArrayColumn<double> size(wanted, "wanted", NPY_DOUBLE);
   const std::size_t n = size.span().size();
-  const auto lot = as_column(lot_size, "lot_size", n, "trades"), least = as_column(min_notional, "min_notional", n, "trades"),
+  const auto lot = as_column(lot_size, "lot_size", n, "trades"),
+             least = as_column(min_notional, "min_notional", n, "trades"),
              notional = as_column(contract_notional, "contract_notional", n, "trades"),
              held = as_column(position, "position", n, "trades");
-  std::vector<double> trades;
+  const NewColumn trades(n);
   for (std::size_t i = 0; i < n; ++i) {
     const double l = lot.span()[i];
     if (!(l > 0.0 && std::isfinite(l))) {
@@ -67,21 +65,22 @@ py::object round_lots(const py::object& wanted, const py::object& lot_size, cons
     if (!std::isfinite(size.span()[i])) {
       throw py::value_error("wanted[" + std::to_string(i) + "] must be finite, got " + std::to_string(size.span()[i]));
     }
-    trades.push_back(round_to_lots(size.span()[i], 0.0,
+    trades.data[i] = round_to_lots(size.span()[i], 0.0,
                                    {.lot_size = l,
                                     .min_notional = least.span()[i],
                                     .notional_per_lot = l * notional.span()[i],
                                     .position = held.span()[i],
                                     .reduce_only = reduce_only})
-                         .size);
+                         .size;
   }
-  return new_column(trades);
+  return trades.array;
 }
 
 }  // namespace
 
 void bind_sizing(py::module_& m) {
-  m.def("restore_weights", &restore_weights, py::arg("value"), py::arg("weight"), py::arg("equity"), py::arg("cost_rate"));
+  m.def("restore_weights", &restore_weights, py::arg("value"), py::arg("weight"), py::arg("equity"),
+        py::arg("cost_rate"));
   m.def("round_to_lots", &round_lots, py::arg("wanted"), py::arg("lot_size"), py::arg("min_notional"),
         py::arg("contract_notional"), py::arg("position"), py::arg("reduce_only"));
 }

@@ -97,8 +97,8 @@ Shape common_shape(std::span<const Argument> arguments, const char* function) {
       const npy_intp d = PyArray_DIM(a.array(), k - missing);
       if (d == 1 || d == shape[k]) continue;
       if (shape[k] != 1) {
-        throw py::value_error(std::string(function) + ": " + a.name() + " has shape " + shape_text(a.array()) + " and " +
-                              set_by[k]->name() + " has shape " + shape_text(set_by[k]->array()) +
+        throw py::value_error(std::string(function) + ": " + a.name() + " has shape " + shape_text(a.array()) +
+                              " and " + set_by[k]->name() + " has shape " + shape_text(set_by[k]->array()) +
                               ", which do not broadcast together");
       }
       shape.dim[k] = d;

@@ -61,7 +61,7 @@ class Argument {
   PyArrayObject* array_ = nullptr;
   double number_ = 0.0;
   bool contiguous_ = false;
-  const char* low_ = nullptr;   ///< the bytes that the array reaches: [low, high)
+  const char* low_ = nullptr;  ///< the bytes that the array reaches: [low, high)
   const char* high_ = nullptr;
   const Shape* shape_ = nullptr;       ///< of the broadcast view
   npy_intp strides_[Shape::kMaxDims];  ///< of the broadcast view, in bytes; 0 where repeated

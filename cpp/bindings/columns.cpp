@@ -26,7 +26,8 @@ py::object as_array(py::handle object, const char* name, int type, int flags) {
   const bool lossless = PyArray_CanCastArrayTo(array, wanted, NPY_SAFE_CASTING) || PyArray_SIZE(array) == 0 ||
                         (PyArray_ISINTEGER(array) && PyTypeNum_ISINTEGER(type));
   if (!lossless) {
-    const std::string got = py::str(py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(PyArray_DESCR(array))));
+    const std::string got =
+        py::str(py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(PyArray_DESCR(array))));
     const std::string need = py::str(py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(wanted)));
     throw py::type_error(std::string(name) + " must be numbers that fit " + need + ", got an array of " + got);
   }
@@ -44,7 +45,15 @@ ArrayColumn<double> as_column(py::handle object, const char* name, std::size_t r
   return column;
 }
 
-py::object view(py::handle owner, const void* data, int type, std::size_t n, std::size_t stride) {
+NewColumn::NewColumn(std::size_t rows) {
+  npy_intp shape = static_cast<npy_intp>(rows);
+  PyObject* made = PyArray_SimpleNew(1, &shape, NPY_DOUBLE);
+  if (made == nullptr) throw py::error_already_set();
+  array = py::reinterpret_steal<Floats>(made);
+  data = static_cast<double*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(made)));
+}
+
+py::object view_of(py::handle owner, const void* data, int type, std::size_t n, std::size_t stride) {
   npy_intp shape = static_cast<npy_intp>(n), strides = static_cast<npy_intp>(stride);
   PyObject* array = PyArray_New(&PyArray_Type, 1, &shape, type, &strides, const_cast<void*>(data), 0, 0, nullptr);
   if (array == nullptr) throw py::error_already_set();
@@ -57,7 +66,7 @@ py::object view(py::handle owner, const void* data, int type, std::size_t n, std
 
 std::size_t index_of(py::handle object, std::size_t n, const char* what, const std::vector<std::string>& names,
                      const std::function<std::int32_t(std::string_view)>& find) {
-  if (PyUnicode_Check(object.ptr())) {
+  if (!names.empty() && PyUnicode_Check(object.ptr())) {
     const auto name = py::cast<std::string>(object);
     const std::int32_t i = find(name);
     if (i >= 0) return static_cast<std::size_t>(i);
@@ -69,7 +78,8 @@ std::size_t index_of(py::handle object, std::size_t n, const char* what, const s
   const Py_ssize_t i = PyNumber_AsSsize_t(object.ptr(), PyExc_IndexError);
   if (i == -1 && PyErr_Occurred()) throw py::error_already_set();
   if (i < 0 || static_cast<std::size_t>(i) >= n) {
-    throw py::index_error(std::string(what) + " " + std::to_string(i) + " is out of range: there are " + std::to_string(n));
+    throw py::index_error(std::string(what) + " " + std::to_string(i) + " is out of range: there are " +
+                          std::to_string(n));
   }
   return static_cast<std::size_t>(i);
 }

@@ -30,9 +30,7 @@ void keep_worse(RowStatus& worst, RowStatus status) {
   if (stops_trading(status) && !stops_trading(worst)) worst = status;
 }
 
-[[nodiscard]] Nanos saturating_add(Nanos a, Nanos b) {
-  return b > 0 && a > INT64_MAX - b ? INT64_MAX : a + b;
-}
+[[nodiscard]] Nanos saturating_add(Nanos a, Nanos b) { return b > 0 && a > INT64_MAX - b ? INT64_MAX : a + b; }
 
 void check_length(const char* name, std::size_t got, std::size_t wanted) {
   if (got == wanted) return;
@@ -42,8 +40,10 @@ void check_length(const char* name, std::size_t got, std::size_t wanted) {
 
 void check_settings(EngineSettings& s, const Instruments& in, Numeraire numeraire) {
   const std::size_t n = in.n_underlyings();
-  if (s.clock_step_ns < 0) throw std::invalid_argument("clock_step_ns must be at least 0, got " + std::to_string(s.clock_step_ns));
-  if (s.max_age_ns < 0) throw std::invalid_argument("max_age_ns must be at least 0, got " + std::to_string(s.max_age_ns));
+  if (s.clock_step_ns < 0)
+    throw std::invalid_argument("clock_step_ns must be at least 0, got " + std::to_string(s.clock_step_ns));
+  if (s.max_age_ns < 0)
+    throw std::invalid_argument("max_age_ns must be at least 0, got " + std::to_string(s.max_age_ns));
   if (!(s.fraction > 0.0 && s.fraction <= 1.0)) {
     throw std::invalid_argument("fraction must be above 0 and at most 1, got " + std::to_string(s.fraction));
   }
@@ -114,7 +114,8 @@ Engine::Engine(std::shared_ptr<Book> book, std::shared_ptr<Market> market, Targe
   block_gross_.assign(in.n_blocks(), 0.0);
   block_net_.assign(in.n_blocks(), 0.0);
   block_status_.assign(in.n_blocks(), RowStatus::ok);
-  marks_.assign(in.n_nodes(), {.forward = kNaN, .index = kNaN, .rate = 0.0, .discount = 1.0, .years = 0.0, .sqrt_years = 0.0});
+  marks_.assign(in.n_nodes(),
+                {.forward = kNaN, .index = kNaN, .rate = 0.0, .discount = 1.0, .years = 0.0, .sqrt_years = 0.0});
   work_.assign(in.n_nodes(), 0);
   const std::size_t node_lanes = (in.n_nodes() + kLanes - 1) / kLanes * kLanes;
   scaled_forward_.assign(node_lanes, 1.0);
@@ -258,7 +259,8 @@ void Engine::mark_node(std::size_t n) noexcept {
       mark.discount = rate == 0.0 ? 1.0 : pricing::discount(S(rate), S(years)).v;
     }
   }
-  scaled_forward_[n] = has_value(status) ? quote.price / instruments_->anchor(static_cast<std::size_t>(node.underlying)) : 1.0;
+  scaled_forward_[n] =
+      has_value(status) ? quote.price / instruments_->anchor(static_cast<std::size_t>(node.underlying)) : 1.0;
   plan_.node_status[n] = status;
   for (std::size_t i = node.first_delta_one; i < node.first_delta_one + node.delta_one_rows; ++i) {
     plan_.row_status[static_cast<std::size_t>(instruments_->delta_one_rows()[i])] = status;
@@ -270,7 +272,8 @@ void Engine::take_logs() noexcept {
   for (std::size_t first = 0; first < log_forward_.size(); first += kLanes) {
     const std::size_t end = std::min(first + kLanes, marks_.size());
     bool wanted = false;
-    for (std::size_t n = first; n < end; ++n) wanted |= (work_[n] & kMoved) != 0 && instruments_->nodes()[n].blocks() > 0;
+    for (std::size_t n = first; n < end; ++n)
+      wanted |= (work_[n] & kMoved) != 0 && instruments_->nodes()[n].blocks() > 0;
     if (wanted) active_kernels().log(scaled_forward_.data() + first, log_forward_.data() + first, kLanes);
   }
 }
@@ -280,7 +283,8 @@ void Engine::price_node(std::size_t n) noexcept {
   const Node& node = instruments_->nodes()[n];
   const bool moved = (work_[n] & kMoved) != 0;
   for (std::size_t b = node.first_block; b < node.first_block + node.blocks(); ++b) {
-    if ((work_[n] & kReload) == 0 && market_->block_version(b) <= market_seen_ && book_->block_version(b) <= book_seen_) {
+    if ((work_[n] & kReload) == 0 && market_->block_version(b) <= market_seen_ &&
+        book_->block_version(b) <= book_seen_) {
       continue;
     }
     load_block(n, b);
@@ -490,8 +494,8 @@ void Engine::size_one(std::size_t u, double equity_after) noexcept {
   }
 
   const double cost = std::fabs(lots.size) * contract_cost(*instruments_, row, notional, 0.0);
-  const double drift_after = weight ? (p.before.delta + lots.size * unit) * per_unit - targets_.weight[u]
-                                    : drift + lots.size * unit;
+  const double drift_after =
+      weight ? (p.before.delta + lots.size * unit) * per_unit - targets_.weight[u] : drift + lots.size * unit;
   double removed = kNaN;
   if (settings_.cost_gate.on()) {
     removed = settings_.cost_gate.risk_removed(u, price, drift / per_unit, drift_after / per_unit);

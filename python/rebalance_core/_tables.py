@@ -6,7 +6,7 @@ pandas, polars and pyarrow are used only where the caller brings or asks for the
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,6 +70,11 @@ def _is_real(x: object) -> bool:
     return isinstance(x, (int, float, np.integer, np.floating))
 
 
+def is_missing(x: Any) -> bool:
+    """None, NaN and NaT: the last two are what does not equal itself."""
+    return x is None or bool(x != x)  # noqa: PLR0124
+
+
 def texts(column: Any) -> list[str]:
     return [str(x) for x in as_array(column)]
 
@@ -102,7 +107,7 @@ def expiries_ns(column: Any) -> IntArray:
 
 
 def _expiry_ns(expiry: Any, row: int) -> int:
-    if expiry is None or expiry in ("", "spot") or expiry != expiry:
+    if is_missing(expiry) or expiry in ("", "spot"):
         return SPOT_EXPIRY
     if expiry == "perpetual":
         return PERPETUAL_EXPIRY
@@ -126,10 +131,10 @@ _NS = {
 
 def duration_ns(duration: int | str | dt.timedelta | np.timedelta64) -> int:
     """Nanoseconds of an int, a timedelta, or a text such as "500ms", "1s", "15min", "8h", "1d", "1w"."""
-    if isinstance(duration, (int, np.integer)) and not isinstance(duration, np.timedelta64):
-        return int(duration)
-    if isinstance(duration, np.timedelta64):
+    if isinstance(duration, np.timedelta64):  # before the integers: NumPy counts it among them
         return int(duration.astype("timedelta64[ns]").astype(np.int64))
+    if isinstance(duration, (int, np.integer)):
+        return int(duration)
     if isinstance(duration, dt.timedelta):
         return (duration.days * 86_400 + duration.seconds) * 1_000_000_000 + duration.microseconds * 1_000
     number = duration.rstrip("abcdefghijklmnopqrstuvwxyz ")
@@ -143,7 +148,7 @@ def duration_ns(duration: int | str | dt.timedelta | np.timedelta64) -> int:
 
 
 def per_underlying(
-    value: Any, names: Sequence[str], what: str, missing: float, index: Callable[[str], int] | None = None
+    value: Any, names: Sequence[str], what: str, missing: float
 ) -> FloatArray:
     """One entry per underlying from a number (for all), a mapping by name, or a column."""
     if isinstance(value, Mapping):

@@ -16,6 +16,7 @@ from ._tables import (
     as_array,
     columns_of,
     expiries_ns,
+    is_missing,
     moment_ns,
     numbers,
     per_underlying,
@@ -56,7 +57,7 @@ def _phis(column: Any) -> FloatArray:
         return numbers(array, "phi")
     phi = np.full(len(array), np.nan)
     for i, x in enumerate(array):
-        if x is None or x != x or x == "":
+        if is_missing(x) or x == "":
             continue
         phi[i] = _PHI[x.lower()] if isinstance(x, str) and x.lower() in _PHI else float(x)
     return phi

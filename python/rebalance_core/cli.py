@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as RichTable
 
 from . import __version__, active_isa, demo, files
-from ._tables import Table, moment_ns, shown
+from ._tables import Table, is_missing, moment_ns, shown
 from .drift import Targets
 from .engine import Engine, Plan
 from .triggers import Threshold, any_of
@@ -45,7 +45,9 @@ def version(wanted: bool) -> None:
 
 @app.callback()
 def main(
-    _version: Annotated[bool, typer.Option("--version", callback=version, is_eager=True, help="Show the version.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """From market to trades for books of spot, futures, perpetuals and options."""
 
@@ -107,7 +109,9 @@ def replay_with_progress(hedged: demo.Desk, held: demo.Desk, done: demo.Replay, 
 def show_greeks(title: str, plan: Plan) -> None:
     exposures, drift = plan.exposures, plan.drift
     names = ["value_coin", "delta", "delta_pa", "gamma", "gamma_pa", "vega", "theta"]
-    rows = [[exposures["underlying"][u], *(exposures[n][u] for n in names), drift["delta"][u]] for u in range(len(drift))]
+    rows = [
+        [exposures["underlying"][u], *(exposures[n][u] for n in names), drift["delta"][u]] for u in range(len(drift))
+    ]
     print_rows(title, ["underlying", *names, "drift of delta"], rows)
 
 
@@ -196,5 +200,5 @@ def plain_rows(table: Table) -> list[dict[str, Any]]:
     rows = []
     for row in table:
         plain = {name: x.item() if isinstance(x, np.generic) else x for name, x in row.items()}
-        rows.append({name: None if isinstance(x, float) and x != x else x for name, x in plain.items()})
+        rows.append({name: None if is_missing(x) else x for name, x in plain.items()})
     return rows

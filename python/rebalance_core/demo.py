@@ -36,7 +36,7 @@ HEDGE = "BTC-29MAY26"
 
 
 def _read(name: str) -> list[dict[str, str]]:
-    text = resources.files("rebalance_core").joinpath("data", name).read_text()
+    text = (resources.files("rebalance_core") / "data" / name).read_text()
     return list(csv.DictReader(text.splitlines()))
 
 
@@ -125,9 +125,7 @@ class Desk:
 def make_desk(chain: Chain, trigger: Trigger, *, seed: int = 10, cost_gate: CostGate | None = None) -> Desk:
     """A book on every contract, to be held at zero delta in coin through the hedge future."""
     book, market = make_book(chain, seed), chain.market()
-    engine = Engine(
-        book, market, Targets(delta=0.0), trigger, hedge={"BTC": HEDGE}, action="edge", cost_gate=cost_gate
-    )
+    engine = Engine(book, market, Targets(delta=0.0), trigger, hedge={"BTC": HEDGE}, action="edge", cost_gate=cost_gate)
     return Desk(book, market, engine)
 
 

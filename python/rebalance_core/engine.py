@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +59,7 @@ class Plan(_core.Plan):
         self._conditions: list[str] = [repr(condition) for condition in engine.trigger.conditions()]
 
     def copy(self) -> Plan:
-        """This plan as it is now, for keeps."""
+        """The plan as it is now, for keeps."""
         kept = Plan.__new__(Plan)
         _core.Plan.__init__(kept, self)
         kept._instruments = self._instruments
@@ -185,7 +185,7 @@ class Plan(_core.Plan):
         names = self._instruments.underlyings
         shown_rows = range(min(len(names), 12))
         exposures, drift = self.exposures, self.drift
-        header = ["underlying", "equity", "delta", "delta_pa", "gamma", "vega", "theta", "drift", "outcome"]
+        header = ["underlying", "value", "delta", "delta_pa", "gamma", "vega", "theta", "drift", "outcome"]
         rows: list[list[Any]] = []
         for u in shown_rows:
             targets = [f"{q} {shown(drift[q][u])}" for q in QUANTITIES if not np.isnan(drift[q][u])]
@@ -290,6 +290,13 @@ class Engine(_core.Engine):
         self.trigger = trigger
         self._set_plan(Plan(self))
 
+    if TYPE_CHECKING:  # the compiled method is used as it is: a Python layer would double its time
+
+        def tick(self, now_ns: SupportsIndex) -> Plan: ...  # type: ignore[override]
+
+        @property
+        def plan(self) -> Plan: ...
+
     def set_targets(self, targets: Targets) -> None:
         """New targets, from the next tick on. If they do not fit, nothing changes."""
         self._set_targets(targets.columns(self.book.instruments.underlyings))
@@ -312,10 +319,7 @@ class Engine(_core.Engine):
         for name in ("linear_option", "inverse_option"):
             rows = np.flatnonzero((kind == KINDS.index(name)) & usable)
             where = (forward[rows], instruments.strike[rows], self.market.vol[rows], years[rows], phi[rows])
-            if name == "inverse_option":
-                greeks = pricing.inverse(*where)
-            else:
-                greeks = pricing.black76(*where, rate[rows])
+            greeks = pricing.inverse(*where) if name == "inverse_option" else pricing.black76(*where, rate[rows])
             for column in greeks.names:
                 out[column][rows] = getattr(greeks, column) * multiplier[rows]
             if name == "linear_option":

@@ -132,9 +132,7 @@ class Desk:
     hedge: dict[str, str]
 
 
-def load_desk(
-    instruments: Path, positions: Path, market: Path, targets: Path, *, cash: float, numeraire: str
-) -> Desk:
+def load_desk(instruments: Path, positions: Path, market: Path, targets: Path, *, cash: float, numeraire: str) -> Desk:
     held = load_instruments(read_table(instruments))
     book = load_book(read_table(positions), held, cash, numeraire)
     quotes = load_market(read_table(market), held)
@@ -170,7 +168,9 @@ def _known(name: str, names: list[str], rows: Rows, row: int, column: str) -> No
 
 def load_instruments(rows: Rows) -> Instruments:
     rows.require("symbol", "kind", "underlying")
-    columns: dict[str, Any] = {name: [rows.text(i, name) for i in range(len(rows))] for name in ("symbol", "kind", "underlying")}
+    columns: dict[str, Any] = {
+        name: [rows.text(i, name) for i in range(len(rows))] for name in ("symbol", "kind", "underlying")
+    }
     if "expiry" in rows.columns:
         columns["expiry"] = [_expiry(rows, i) for i in range(len(rows))]
     for name, missing in Instruments._numeric_columns.items():
@@ -196,7 +196,9 @@ def _expiry(rows: Rows, row: int) -> int:
     cell = rows.columns["expiry"][row]
     try:
         text = cell.strip() if isinstance(cell, str) else cell
-        return int(expiries_ns(np.array([int(text) if isinstance(text, str) and text.isdigit() else text], dtype=object))[0])
+        return int(
+            expiries_ns(np.array([int(text) if isinstance(text, str) and text.isdigit() else text], dtype=object))[0]
+        )
     except ValueError:
         raise FileError(
             f"{rows.where(row, 'expiry')} is {cell!r}; write a moment (ISO 8601), spot, perpetual, or nothing"
@@ -240,7 +242,9 @@ def load_market(rows: Rows, instruments: Instruments) -> Market:
             market.set_vol(index[symbol], rows.number(row, "vol", np.nan))
             continue
         if not name:
-            raise FileError(f"{rows.path}, row {row + 1}: name an instrument (for its vol) or an underlying (for a price)")
+            raise FileError(
+                f"{rows.path}, row {row + 1}: name an instrument (for its vol) or an underlying (for a price)"
+            )
         _known(name, instruments.underlyings, rows, row, "underlying")
         price = rows.number(row, "price", np.nan)
         if rows.text(row, "expiry") == "index":

@@ -35,17 +35,20 @@ def round_to_lots(
         Contracts, above 0.
     min_notional, contract_notional : array_like
         Quote currency; the second is of one contract.
+    reduce_only : bool
+        Whether the position may only shrink.
 
     Returns
     -------
     ndarray
         Contracts, signed, of the shape that the arguments broadcast to.
     """
-    columns = np.broadcast_arrays(
+    size, lot, least, notional, held = np.broadcast_arrays(
         numbers(wanted, "wanted"),
         numbers(lot_size, "lot_size"),
         numbers(min_notional, "min_notional"),
         numbers(contract_notional, "contract_notional"),
         numbers(position, "position"),
     )
-    return _round_to_lots(*(column.ravel() for column in columns), reduce_only).reshape(columns[0].shape)
+    trades = _round_to_lots(size.ravel(), lot.ravel(), least.ravel(), notional.ravel(), held.ravel(), reduce_only)
+    return trades.reshape(size.shape)

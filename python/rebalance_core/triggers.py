@@ -71,7 +71,7 @@ class Calendar(_Condition):
     every: int | str | dt.timedelta
     anchor: int | str | dt.datetime = 0
 
-    def _add_to(self, built: _core.Trigger, underlyings: Sequence[str]) -> None:
+    def _add_to(self, built: _core.Trigger, underlyings: Sequence[str]) -> None:  # noqa: ARG002
         built.add_calendar(duration_ns(self.every), moment_ns(self.anchor))
 
     def __repr__(self) -> str:

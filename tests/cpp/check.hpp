@@ -41,9 +41,7 @@ void fail(const char* file, int line, const Parts&... parts) {
 }
 
 /// Same bits, or both NaN.
-inline bool same(double a, double b) {
-  return (std::isnan(a) && std::isnan(b)) || std::memcmp(&a, &b, sizeof a) == 0;
-}
+inline bool same(double a, double b) { return (std::isnan(a) && std::isnan(b)) || std::memcmp(&a, &b, sizeof a) == 0; }
 
 inline int run_all() {
   for (const Case& c : cases()) {
@@ -76,8 +74,8 @@ inline std::string complaint(const std::function<void()>& work) {
 
 /// TEST("what holds") { ... }
 #define TEST(name) CHECK_TEST(name, CHECK_JOIN(test_case_, __LINE__), CHECK_JOIN(register_, __LINE__))
-#define CHECK_TEST(name, function, registration)           \
-  static void function();                                  \
+#define CHECK_TEST(name, function, registration)             \
+  static void function();                                    \
   static const check::Register registration(name, function); \
   static void function()
 

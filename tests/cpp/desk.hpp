@@ -47,8 +47,9 @@ inline InstrumentColumns columns(std::size_t options, unsigned seed) {
   for (std::size_t i = 0; i < options; ++i) {
     const int u = static_cast<int>(i % 2);
     const double price = u == 0 ? 60000.0 : 3000.0;
-    add(uniform() < 0.5 ? Kind::inverse_option : Kind::linear_option, u, kNow + kDay * (1 + 30 * static_cast<Nanos>(i % 5)),
-        price * std::exp(1.2 * (uniform() - 0.5)), uniform() < 0.5 ? 1.0 : -1.0, 1.0);
+    add(uniform() < 0.5 ? Kind::inverse_option : Kind::linear_option, u,
+        kNow + kDay * (1 + 30 * static_cast<Nanos>(i % 5)), price * std::exp(1.2 * (uniform() - 0.5)),
+        uniform() < 0.5 ? 1.0 : -1.0, 1.0);
   }
   return c;
 }
@@ -66,7 +67,8 @@ inline Desk make(std::size_t options, unsigned seed = 5, Action action = Action:
   }
   d.market->set_vols(vol, kNow);
   for (std::size_t n = 0; n < d.instruments->n_nodes(); ++n) {
-    d.market->set_price(n, (d.instruments->nodes()[n].underlying == 0 ? 60000.0 : 3000.0) * (1.0 + 0.01 * uniform()), kNow);
+    d.market->set_price(n, (d.instruments->nodes()[n].underlying == 0 ? 60000.0 : 3000.0) * (1.0 + 0.01 * uniform()),
+                        kNow);
     d.market->set_rate(n, 0.04 * uniform());
   }
   d.market->set_index(0, 60100.0, kNow);

@@ -36,7 +36,9 @@ def write_chain(source: Path) -> None:
             if row["security_type"] == "spot":
                 out.writerow(["BTC", "spot", "", "", "", row["bid"], row["ask"], "", ""])
             elif row["security_type"] == "forward":
-                out.writerow([symbol(maturity, row), "inverse_future", maturity, "", "", row["bid"], row["ask"], "", ""])
+                out.writerow(
+                    [symbol(maturity, row), "inverse_future", maturity, "", "", row["bid"], row["ask"], "", ""]
+                )
             else:
                 phi = 1 if row["option_type"] == "call" else -1
                 vols = [row["iv_bid"], row["iv_ask"]]

@@ -19,9 +19,9 @@ struct EngineSettings {
   Nanos clock_step_ns = 1'000'000'000;  ///< time to expiry is taken at whole multiples of this; 0: at every instant
   Nanos max_age_ns = 0;                 ///< quotes older than this are stale; 0: they never are
   Action action = Action::to_target;
-  double fraction = 1.0;                ///< for Action::fraction, in (0, 1]
+  double fraction = 1.0;  ///< for Action::fraction, in (0, 1]
   CostGate cost_gate;
-  std::vector<std::int32_t> hedge;      ///< per underlying: the instrument that trades delta; -1 for none
+  std::vector<std::int32_t> hedge;        ///< per underlying: the instrument that trades delta; -1 for none
   std::vector<std::uint8_t> reduce_only;  ///< per underlying: may the hedge only shrink its position
 };
 

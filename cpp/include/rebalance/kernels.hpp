@@ -41,11 +41,11 @@ inline constexpr std::size_t kSumLanes = 8;
 
 /// What the re-mark kernel adds up, each times the row's weight.
 enum RemarkSum : int {
-  kSumValue,            ///< undiscounted value
-  kSumDelta,            ///< phi N(phi d1)
-  kSumDensityOverS,     ///< n(d1) / s
-  kSumDensity,          ///< n(d1)
-  kSumDensityTimesS,    ///< n(d1) s
+  kSumValue,          ///< undiscounted value
+  kSumDelta,          ///< phi N(phi d1)
+  kSumDensityOverS,   ///< n(d1) / s
+  kSumDensity,        ///< n(d1)
+  kSumDensityTimesS,  ///< n(d1) s
   kRemarkSums
 };
 

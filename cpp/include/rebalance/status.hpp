@@ -26,8 +26,8 @@ inline constexpr int kRowStatusCount = 10;
 
 [[nodiscard]] constexpr std::string_view to_string(RowStatus status) noexcept {
   constexpr std::string_view kWords[kRowStatusCount] = {
-      "ok",       "at_expiry", "zero_vol", "not_a_number", "infinite", "nonpositive_price", "negative_vol",
-      "expired", "bad_phi",   "stale"};
+      "ok",           "at_expiry", "zero_vol", "not_a_number", "infinite", "nonpositive_price",
+      "negative_vol", "expired",   "bad_phi",  "stale"};
   const auto i = static_cast<unsigned>(status);
   return i < kRowStatusCount ? kWords[i] : "unknown";
 }

@@ -72,9 +72,9 @@ void Book::fill(std::size_t row, double quantity, double price, double fee) noex
 
 void Book::put(std::size_t row, double quantity, double entry_price) noexcept {
   quantity_[row] = quantity;
-  basis_[row] = quantity == 0.0                          ? 0.0
+  basis_[row] = quantity == 0.0                       ? 0.0
                 : is_inverse(instruments_->kind(row)) ? quantity / entry_price
-                                                         : quantity * entry_price;
+                                                      : quantity * entry_price;
 }
 
 void Book::set_quantity(std::size_t row, double quantity, double entry_price) noexcept {

@@ -130,7 +130,8 @@ void Instruments::check() {
         if (x != 1.0 && x != -1.0) refuse("phi[", i, "] must be +1 (call) or -1 (put), got ", x);
         continue;
       }
-      const bool in_range = (x > 0.0 || (column.may_be_zero && x == 0.0)) && (std::isfinite(x) || column.may_be_infinite);
+      const bool in_range =
+          (x > 0.0 || (column.may_be_zero && x == 0.0)) && (std::isfinite(x) || column.may_be_infinite);
       if (!in_range) {
         refuse(column.name, "[", i, "] must be ", column.may_be_zero ? "at least 0" : "above 0",
                column.may_be_infinite ? "" : " and finite", " for a ", to_string(kind), ", got ", x);

@@ -18,7 +18,8 @@ void Targets::complete(std::size_t n_underlyings) {
     }
     for (std::size_t u = 0; u < n_underlyings; ++u) {
       if (std::isinf(column[u])) {
-        throw std::invalid_argument("target " + name + "[" + std::to_string(u) + "] is infinite; use NaN for no target");
+        throw std::invalid_argument("target " + name + "[" + std::to_string(u) +
+                                    "] is infinite; use NaN for no target");
       }
     }
   }

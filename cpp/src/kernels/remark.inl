@@ -32,8 +32,8 @@ void remark(double forward_price, double log_forward_price, const RemarkColumns&
         const V inverse_s = V::load(c.inverse_stddev + row), h = x * inverse_s;
         const V d1 = min(abs(fma(V(0.5), s, h)), V(math::kDensityEnd));
         const V density = math::exp_times(V(math::kInvSqrt2Pi), math::exp_parts(V(-0.5) * (d1 * d1)));
-        const auto o = pricing::european<pricing::Rare::yes>(forward, strike, abs(forward - strike), abs(h), s,
-                                                             density, x <= V(0.0), phi > V(0.0));
+        const auto o = pricing::european<pricing::Rare::yes>(forward, strike, abs(forward - strike), abs(h), s, density,
+                                                             x <= V(0.0), phi > V(0.0));
         const V weighted_density = weight * density;
         total[kSumValue] = fma(weight, o.value, total[kSumValue]);
         total[kSumDelta] = fma(weight * phi, o.asset_probability, total[kSumDelta]);

@@ -101,10 +101,9 @@ void rescaled(const double* in, double* out) {
   row[1] = std::ldexp(in[1], k);
   const double root = std::sqrt(in[3]);
   if (in[2] * root > 1e3) row[2] = 1e3 / root;
-  const math::Split<S> x = std::fmin(in[0], in[1]) > 0x1p-1000 ? math::log_ratio(S(in[0]), S(in[1]))
-                                                                : math::Split<S>{math::log(S(in[0])).v -
-                                                                                     math::log(S(in[1])).v,
-                                                                                 0.0};
+  const math::Split<S> x = std::fmin(in[0], in[1]) > 0x1p-1000
+                               ? math::log_ratio(S(in[0]), S(in[1]))
+                               : math::Split<S>{math::log(S(in[0])).v - math::log(S(in[1])).v, 0.0};
   const Greeks<S> g = Model::evaluate(Traits<Model>::inputs(row), x);
   for (int j = 0; j < kOutputs<Model>; ++j) {
     out[j] = std::ldexp(g.get(Model::kOutputs[j]).v, -k * price_power<Model>(Model::kOutputs[j]));

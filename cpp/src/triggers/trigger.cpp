@@ -143,7 +143,8 @@ void TriggerState::evaluate(const Trigger& trigger, const std::vector<Row>& rows
         for (std::size_t u = 0; u < n; ++u) {
           const double left = std::fmax(t.band[u] - std::fabs(rows[u].slope) * t.move[u] * rows[u].forward, 0.0);
           const double released = t.release * left;
-          out[u] = active[u] = std::fabs(rows[u].drift[Quantity::delta]) > (active[u] ? off_level(left, released) : left);
+          out[u] = active[u] =
+              std::fabs(rows[u].drift[Quantity::delta]) > (active[u] ? off_level(left, released) : left);
           if (out[u]) note(u, leaf, Quantity::delta, released);
         }
         break;

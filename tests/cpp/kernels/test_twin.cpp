@@ -43,7 +43,8 @@ struct Batch {
     std::mt19937_64 random(seed);
     const auto uniform = [&] { return static_cast<double>(random() >> 11) * 0x1p-53; };
     for (std::size_t i = 0; i < kRows; ++i) {
-      const double stddev = std::exp(std::log(1e-4) + uniform() * std::log(1e5)), years = std::exp(-8.0 + 10.0 * uniform());
+      const double stddev = std::exp(std::log(1e-4) + uniform() * std::log(1e5)),
+                   years = std::exp(-8.0 + 10.0 * uniform());
       in[0][i] = std::exp(20.0 * (uniform() - 0.5));
       in[1][i] = in[0][i] * std::exp(stddev * 12.0 * (uniform() - 0.5));
       in[2][i] = stddev / std::sqrt(years);
@@ -63,7 +64,7 @@ struct Batch {
 };
 
 template <class Model>
-void check_model(void (*KernelTable::* kernel)(const PriceColumns&) noexcept) {
+void check_model(void (*KernelTable::*kernel)(const PriceColumns&) noexcept) {
   constexpr int kInputs = pricing::Traits<Model>::kInputs, kOutputs = sizeof Model::kOutputs / sizeof(pricing::Greek);
   Batch batch(17);
   on_every_isa([&](simd::Isa isa) {
@@ -75,7 +76,8 @@ void check_model(void (*KernelTable::* kernel)(const PriceColumns&) noexcept) {
       for (int j = 0; j < kInputs; ++j) scalars[j] = row[j] = batch.in[static_cast<std::size_t>(j)][i];
       RowStatus status = RowStatus::ok;
       if (any(pricing::inside_domain<Model>(scalars))) {
-        const auto g = Model::evaluate(pricing::Traits<Model>::inputs(scalars), math::log_ratio(scalars[0], scalars[1]));
+        const auto g =
+            Model::evaluate(pricing::Traits<Model>::inputs(scalars), math::log_ratio(scalars[0], scalars[1]));
         for (int j = 0; j < kOutputs; ++j) expected[j] = g.get(Model::kOutputs[j]).v;
       } else {
         status = pricing::finish_row<Model>(row, expected);
@@ -90,14 +92,15 @@ void check_model(void (*KernelTable::* kernel)(const PriceColumns&) noexcept) {
 
 TEST("exp, log, density and distribution give the scalar formula's bits on every fused instruction set") {
   struct Function {
-    void (*KernelTable::* apply)(const double*, double*, std::size_t) noexcept;
+    void (*KernelTable::*apply)(const double*, double*, std::size_t) noexcept;
     S (*reference)(S);
     double low, high;
   };
-  const Function functions[] = {{&KernelTable::exp, [](S x) { return math::exp(x); }, -750.0, 715.0},
-                                {&KernelTable::log, [](S x) { return math::log(x); }, 0.0, 4.0},
-                                {&KernelTable::normal_density, [](S x) { return math::normal_density(x); }, -40.0, 40.0},
-                                {&KernelTable::normal_cdf, [](S x) { return math::normal_cdf(x); }, -40.0, 40.0}};
+  const Function functions[] = {
+      {&KernelTable::exp, [](S x) { return math::exp(x); }, -750.0, 715.0},
+      {&KernelTable::log, [](S x) { return math::log(x); }, 0.0, 4.0},
+      {&KernelTable::normal_density, [](S x) { return math::normal_density(x); }, -40.0, 40.0},
+      {&KernelTable::normal_cdf, [](S x) { return math::normal_cdf(x); }, -40.0, 40.0}};
   for (const Function& f : functions) {
     std::vector<double> x = points(f.low, f.high, 3), y(kRows);
     const double odd[] = {0.0, -0.0, NAN, INFINITY, -INFINITY, 5e-324, 1e-310, -1.0};

@@ -45,7 +45,7 @@ inline constexpr Nanos kPerpetualExpiry = INT64_MAX;
 
 /// The columns as the caller gives them: one entry per instrument.
 struct InstrumentColumns {
-  std::vector<std::string> symbol;       ///< unique; how reports and fills name the row
+  std::vector<std::string> symbol;  ///< unique; how reports and fills name the row
   std::vector<Kind> kind;
   std::vector<std::int32_t> underlying;  ///< index into `underlyings`
   std::vector<Nanos> expiry_ns;          ///< UTC instant; ignored for spot and perpetuals
@@ -66,9 +66,9 @@ struct InstrumentColumns {
 /// A numeric column and what may stand in it: listed once, for checks, bindings and tables alike.
 struct NumericColumn {
   const char* name;
-  std::vector<double> InstrumentColumns::*member;
-  double missing;      ///< what a row gets when the caller leaves the column out; NaN: required for options
-  bool options_only;   ///< other rows hold NaN
+  std::vector<double> InstrumentColumns::* member;
+  double missing;     ///< what a row gets when the caller leaves the column out; NaN: required for options
+  bool options_only;  ///< other rows hold NaN
   bool may_be_zero;
   bool may_be_infinite;
 };
@@ -79,7 +79,7 @@ extern const std::array<NumericColumn, kNumericColumnCount> kNumericColumns;
 /// One (underlying, expiry): the rows that share a price. Spot rows and perpetuals have nodes of their own.
 struct Node {
   std::int32_t underlying;
-  Nanos expiry_ns;           ///< kSpotExpiry, kPerpetualExpiry, or an instant
+  Nanos expiry_ns;              ///< kSpotExpiry, kPerpetualExpiry, or an instant
   std::size_t first_delta_one;  ///< of its rows that are not options, in `delta_one_rows`
   std::size_t delta_one_rows;
   std::size_t first_block;  ///< of its option rows, in blocks of kBlockRows slots: linear options, then inverse

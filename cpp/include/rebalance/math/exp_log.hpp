@@ -53,7 +53,7 @@ REBALANCE_INLINE V exp_sum(V x, V correction) {
 
 /// e^x. Overflow gives infinity, underflow a subnormal or 0, NaN stays NaN.
 ///
-/// Error  0.56 ulp on [-708, 709.7]
+/// Error  0.97 ulp on [-708, 709.7]
 template <class V>
 REBALANCE_INLINE V exp(V x) {
   const V inside = min(max(x, V(-746.0)), V(710.0));
@@ -67,7 +67,7 @@ REBALANCE_INLINE V exp(V x) {
 /// Near a = b the numerator is exact and k is 0, so the result keeps its relative accuracy where ln(a/b) of the
 /// rounded ratio would have lost it. The low part carries the rounding of the quotient and of every sum.
 ///
-/// Error  high alone 0.52 ulp; high + low 2^-58 relative
+/// Error  high alone 0.54 ulp
 template <class V>
 REBALANCE_INLINE Split<V> log_ratio(V a, V b) {
   const V k = ratio_exponent(a, b);
@@ -87,13 +87,14 @@ REBALANCE_INLINE Split<V> log_ratio(V a, V b) {
 
 /// ln(x). 0 gives -infinity, a negative number NaN, infinity infinity; subnormals are right.
 ///
-/// Error  0.52 ulp on (0, infinity)
+/// Error  0.54 ulp on (0, infinity)
 template <class V>
 REBALANCE_INLINE V log(V x) {
-  const auto subnormal = x < V(0x1p-1022);
-  const V scaled = select(subnormal, x * V(0x1p54), x);
+  // Away from the ends, where a subnormal has no exponent to read and an exact product would overflow.
+  const auto small = x<V(0x1p-1022), large = x> V(0x1p960);
+  const V scaled = x * select(small, V(0x1p54), select(large, V(0x1p-54), V(1.0)));
   const Split<V> l = log_ratio(scaled, V(1.0));
-  const V shift = select(subnormal, V(54.0), V(0.0));
+  const V shift = select(small, V(54.0), select(large, V(-54.0), V(0.0)));
   const V y = fnma(shift, V(kLn2High), l.high) + fnma(shift, V(kLn2Low), l.low);
   const V infinity = __builtin_huge_val(), nan = __builtin_nan("");
   const V finite = select(x < infinity, y, x);

@@ -57,8 +57,7 @@ template <bool kDiscounted>
 struct Black76Model {
   static constexpr const char* kName = "black76";
   static constexpr const char* kInputs[] = {"forward", "strike", "vol", "years", "phi", "rate"};
-  static constexpr Greek kOutputs[] = {Greek::value, Greek::delta, Greek::gamma,
-                                       Greek::vega,  Greek::theta, Greek::rho};
+  static constexpr Greek kOutputs[] = {Greek::value, Greek::delta, Greek::gamma, Greek::vega, Greek::theta, Greek::rho};
 
   template <class V>
   using Inputs = Black76Inputs<V>;
@@ -71,8 +70,7 @@ struct Black76Model {
   };
 
   template <class V>
-  REBALANCE_INLINE static Undiscounted<V> undiscounted(V forward, V strike, V vol, V years, V phi,
-                                                       math::Split<V> x) {
+  REBALANCE_INLINE static Undiscounted<V> undiscounted(V forward, V strike, V vol, V years, V phi, math::Split<V> x) {
     const V sqrt_years = sqrt(years), s_high = vol * sqrt_years;
     const V inverse_sf = V(1.0) / (s_high * forward), inverse_s = inverse_sf * forward;
     const Stddev<V> s{s_high, stddev_low(vol, years, sqrt_years, s_high, inverse_s), inverse_s};

@@ -9,14 +9,16 @@
 
 namespace rebalance::simd {
 
+// clang-format off
+
 // One operation on each of the N vectors. A macro, because GCC keeps the pack in registers only where the loop is
 // unrolled before it looks for structures to take apart; a lambda comes too late for that.
-#define REBALANCE_EACH(Result, part, expression) \
-  {                                              \
-    Result r;                                    \
-    _Pragma("GCC unroll 16")                     \
+#define REBALANCE_EACH(Result, part, expression)        \
+  {                                                     \
+    Result r;                                           \
+    _Pragma("GCC unroll 16")                            \
     for (int i = 0; i < N; ++i) r.part[i] = expression; \
-    return r;                                    \
+    return r;                                           \
   }
 
 template <class V, int N>
@@ -51,7 +53,6 @@ struct Pack {
     for (int i = 0; i < N; ++i) v[i].store(p + i * V::kWidth);
   }
 
-  // clang-format off
   REBALANCE_INLINE friend Pack operator+(Pack a, Pack b) REBALANCE_EACH(Pack, v, a.v[i] + b.v[i])
   REBALANCE_INLINE friend Pack operator-(Pack a, Pack b) REBALANCE_EACH(Pack, v, a.v[i] - b.v[i])
   REBALANCE_INLINE friend Pack operator*(Pack a, Pack b) REBALANCE_EACH(Pack, v, a.v[i] * b.v[i])
@@ -74,9 +75,10 @@ struct Pack {
   REBALANCE_INLINE friend Pack exp2_times(Pack a, Pack n) REBALANCE_EACH(Pack, v, exp2_times(a.v[i], n.v[i]))
   REBALANCE_INLINE friend Pack ratio_exponent(Pack a, Pack b) REBALANCE_EACH(Pack, v, ratio_exponent(a.v[i], b.v[i]))
   REBALANCE_INLINE friend Pack times_exp2_exact(Pack b, Pack k) REBALANCE_EACH(Pack, v, times_exp2_exact(b.v[i], k.v[i]))
-  // clang-format on
 };
 
 #undef REBALANCE_EACH
+
+// clang-format on
 
 }  // namespace rebalance::simd

@@ -143,9 +143,7 @@ struct Vec<Baseline> {
     REBALANCE_INLINE friend Mask operator&(Mask a, Mask b) { return {_mm_and_pd(a.m, b.m)}; }
     REBALANCE_INLINE friend Mask operator|(Mask a, Mask b) { return {_mm_or_pd(a.m, b.m)}; }
     REBALANCE_INLINE friend Mask operator^(Mask a, Mask b) { return {_mm_xor_pd(a.m, b.m)}; }
-    REBALANCE_INLINE friend Mask operator!(Mask a) {
-      return {_mm_xor_pd(a.m, _mm_castsi128_pd(_mm_set1_epi64x(-1)))};
-    }
+    REBALANCE_INLINE friend Mask operator!(Mask a) { return {_mm_xor_pd(a.m, _mm_castsi128_pd(_mm_set1_epi64x(-1)))}; }
     REBALANCE_INLINE friend bool any(Mask a) { return _mm_movemask_pd(a.m) != 0; }
   };
   __m128d v;
@@ -178,9 +176,7 @@ struct Vec<Baseline> {
   REBALANCE_INLINE friend Vec abs(Vec a) { return _mm_andnot_pd(_mm_set1_pd(-0.0), a.v); }
   REBALANCE_INLINE friend Vec min(Vec a, Vec b) { return _mm_min_pd(a.v, b.v); }
   REBALANCE_INLINE friend Vec max(Vec a, Vec b) { return _mm_max_pd(a.v, b.v); }
-  REBALANCE_INLINE friend Vec round(Vec a) {
-    return _mm_round_pd(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  }
+  REBALANCE_INLINE friend Vec round(Vec a) { return _mm_round_pd(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   REBALANCE_INLINE friend Vec select(Mask m, Vec a, Vec b) { return _mm_blendv_pd(b.v, a.v, m.m); }
   REBALANCE_INLINE friend Vec exp2_times(Vec a, Vec n) {
     const Vec half = round(n * 0.5);
@@ -200,8 +196,7 @@ struct Vec<Baseline> {
 
  private:
   REBALANCE_INLINE static Vec exp2_whole(Vec n) {  // |n| <= 1022
-    return _mm_castsi128_pd(
-        _mm_slli_epi64(_mm_castpd_si128(_mm_add_pd(n.v, _mm_set1_pd(kTwo52 + 1023.0))), 52));
+    return _mm_castsi128_pd(_mm_slli_epi64(_mm_castpd_si128(_mm_add_pd(n.v, _mm_set1_pd(kTwo52 + 1023.0))), 52));
   }
   REBALANCE_INLINE static Vec upper_half(Vec a) {
     const Vec scaled = a * 134217729.0;  // 2^27 + 1

@@ -1,0 +1,155 @@
+"""The developer's commands, one session each. `nox -l` lists them; `nox` runs what a change must pass.
+
+Sessions build what they need; nothing has to be installed by hand but nox, a C++20 compiler and, for `lint`, git.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "types", "stubs", "cpp", "tests"]
+nox.needs_version = ">=2024.4"
+
+ROOT = Path(__file__).parent
+STUB = ROOT / "python/rebalance_core/_core.pyi"
+CLANG_FORMAT = "clang-format==19.1.7"  # one version: they do not agree with each other
+BUILD_TOOLS = ("cmake>=3.24", "ninja>=1.11")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The Python suite, with the documentation's examples, on the package as users install it."""
+    session.install(".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+def pythons(session: nox.Session) -> None:
+    """The suite on every supported Python."""
+    session.install(".[test]")
+    session.run("pytest", "-q", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style of Python and C++, and that generated files are what their scripts make."""
+    session.install("ruff>=0.6", CLANG_FORMAT, "mpmath>=1.3")
+    session.run("ruff", "check", ".", "--show-fixes")
+    session.run("ruff", "format", "--check", ".")
+    session.run("clang-format", "--dry-run", "--Werror", *_cpp_files())
+    session.run("python", "tests/reference/coefficients.py", "--check")
+
+
+@nox.session(name="format")
+def format_(session: nox.Session) -> None:
+    """Put Python and C++ in shape."""
+    session.install("ruff>=0.6", CLANG_FORMAT)
+    session.run("ruff", "check", "--fix", ".", success_codes=[0, 1])
+    session.run("ruff", "format", ".")
+    session.run("clang-format", "-i", *_cpp_files())
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy, strict."""
+    session.install("mypy>=1.11", "numpy", "typer", "rich", "polars")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def stubs(session: nox.Session) -> None:
+    """That _core.pyi is what the compiled module says of itself. `nox -s stubs -- --write` renews it."""
+    session.install(".", "pybind11-stubgen>=2.5", "ruff>=0.6")
+    made = Path(session.create_tmp()) / "stubs"
+    session.run("pybind11-stubgen", "rebalance_core._core", "-o", str(made), "--exit-code")
+    fresh = made / "rebalance_core/_core.pyi"
+    show_members = "from rebalance_core import RowStatus as S; print(*(f'{s.name} = {s.value}' for s in S), sep=chr(10))"
+    members = session.run("python", "-c", show_members, silent=True)
+    fresh.write_text(_tidied(fresh.read_text(), str(members).split("\n")))
+    session.run("ruff", "format", "--config", "pyproject.toml", "--quiet", str(fresh))
+    if "--write" in session.posargs:
+        shutil.copy(fresh, STUB)
+        return
+    old, new = STUB.read_text().splitlines(), fresh.read_text().splitlines()
+    difference = list(difflib.unified_diff(old, new, "committed", "generated", lineterm=""))
+    if difference:
+        session.error("_core.pyi is not current; run `nox -s stubs -- --write`\n" + "\n".join(difference[:40]))
+
+
+@nox.session
+@nox.parametrize("preset", ["release", "debug"])
+def cpp(session: nox.Session, preset: str) -> None:
+    """The C++ suite: optimised with warnings as errors, and under the sanitizers. CXX chooses the compiler."""
+    session.install(*BUILD_TOOLS)
+    build = Path(session.create_tmp()) / f"{preset}-{Path(os.environ.get('CXX', 'default')).name}"
+    session.run("cmake", "--preset", preset, "-B", str(build))
+    session.run("cmake", "--build", str(build))
+    env = {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+    session.run("ctest", "--test-dir", str(build), "--output-on-failure", env=env)
+
+
+@nox.session
+def sanitize(session: nox.Session) -> None:
+    """The Python suite on a module built with the address and undefined-behaviour sanitizers (GCC)."""
+    settings = ["-Ccmake.build-type=Debug", "-Ccmake.define.REBALANCE_SANITIZE=address,undefined"]
+    session.install(".[test]", *settings)
+    libraries = [_gcc_library(name) for name in ("libasan.so", "libubsan.so", "libstdc++.so")]
+    env = {
+        "LD_PRELOAD": " ".join(libraries),
+        "ASAN_OPTIONS": "detect_leaks=0",  # the interpreter keeps memory to its end
+        "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+        "PYTHONMALLOC": "malloc",
+    }
+    session.run("pytest", "-q", "tests/python", *session.posargs, env=env)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The benches, side by side with the peers; see bench/README.md."""
+    session.install(".[bench]", *BUILD_TOOLS)
+    build = Path(session.create_tmp()) / "bench"
+    session.run("cmake", "--preset", "release", "-B", str(build), "-DREBALANCE_TESTS=OFF")
+    session.run("cmake", "--build", str(build))
+    for program in ("bench_prices", "bench_tick"):
+        session.run(str(build / "bench/cpp" / program), external=True)
+    session.run("pytest", "-q", "bench/python", "--benchmark-enable", "--benchmark-only", *session.posargs)
+    session.run("python", "bench/python/compare.py")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation as a site, in build/site."""
+    session.install("mkdocs-material>=9.5")
+    session.run("mkdocs", "build", "--strict", "--site-dir", str(ROOT / "build/site"))
+
+
+def _tidied(stub: str, members: list[str]) -> str:
+    """What the generator gets wrong: an __all__ that is not there, an enum without values, tuples of nothing."""
+    stub = re.sub(r"^__all__.*\n", "", stub, flags=re.MULTILINE)
+    stub = re.sub(r"^([A-Z]+): tuple = ", r"\1: tuple[str, ...] = ", stub, flags=re.MULTILINE)
+    stub = stub.replace("typing.ClassVar[dict]", "typing.ClassVar[dict[str, float]]")
+    head, _, rest = stub.partition("class RowStatus(enum.IntEnum):\n")
+    doc, _, rest = rest.partition("class Greeks:")
+    doc = doc[: doc.index("    at_expiry:")] + "".join(f"    {member}\n" for member in members if member)
+    made_by = "# Made by `nox -s stubs -- --write` from the compiled module.\n"
+    return f"{made_by}{head}class RowStatus(enum.IntEnum):\n{doc}\nclass Greeks:{rest}"
+
+
+def _cpp_files() -> list[str]:
+    listed = subprocess.run(
+        ["git", "ls-files", "*.cpp", "*.hpp", "*.inl"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    generated = "cpp/include/rebalance/math/coefficients.hpp"
+    return [name for name in listed.stdout.split() if name != generated]
+
+
+def _gcc_library(name: str) -> str:
+    found = subprocess.run(["gcc", f"-print-file-name={name}"], check=True, capture_output=True, text=True)
+    return os.path.realpath(found.stdout.strip())

@@ -1,0 +1,687 @@
+# Made by `nox -s stubs -- --write` from the compiled module.
+"""
+Compiled engine of rebalance_core. Use the package, which re-exports what is public.
+"""
+
+from __future__ import annotations
+import collections.abc
+import enum
+import numpy
+import numpy.typing
+import typing
+
+class RowStatus(enum.IntEnum):
+    """
+    What can be said of one row.
+    """
+
+    ok = 0
+    at_expiry = 1
+    zero_vol = 2
+    not_a_number = 3
+    infinite = 4
+    nonpositive_price = 5
+    negative_vol = 6
+    expired = 7
+    bad_phi = 8
+    stale = 9
+
+class Greeks:
+    """
+    Value and derivatives, one number or array each, and a status per row.
+    """
+    def __init__(
+        self, shape: typing.Any, *, order: typing.SupportsInt | typing.SupportsIndex = 1, model: str = "black76"
+    ) -> None:
+        """
+        Uninitialised arrays to hand to a pricing function as ``out=``.
+        """
+    def __repr__(self) -> str: ...
+    @property
+    def delta(self) -> typing.Any: ...
+    @property
+    def delta_pa(self) -> typing.Any: ...
+    @property
+    def gamma(self) -> typing.Any: ...
+    @property
+    def gamma_pa(self) -> typing.Any: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def rho(self) -> typing.Any: ...
+    @property
+    def rho_dividend(self) -> typing.Any: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def status(self) -> typing.Any: ...
+    @property
+    def theta(self) -> typing.Any: ...
+    @property
+    def value(self) -> typing.Any: ...
+    @property
+    def vega(self) -> typing.Any: ...
+
+class Instruments:
+    _numeric_columns: typing.ClassVar[dict[str, float]]
+    def __init__(
+        self,
+        underlyings: collections.abc.Sequence[str],
+        symbol: collections.abc.Sequence[str],
+        kind: numpy.typing.ArrayLike,
+        underlying: numpy.typing.ArrayLike,
+        expiry_ns: numpy.typing.ArrayLike,
+        numbers: dict[str, numpy.typing.NDArray[numpy.float64]],
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def _node(self, underlying: int | str, expiry_ns: typing.SupportsInt | typing.SupportsIndex) -> int: ...
+    def row(self, symbol: int | str) -> int:
+        """
+        Row of an instrument given by symbol.
+        """
+    def underlying_index(self, underlying: int | str) -> int:
+        """
+        Index of an underlying given by name.
+        """
+    @property
+    def _kind(self) -> numpy.typing.NDArray[numpy.uint8]: ...
+    @property
+    def _node_expiry_ns(self) -> list[int]: ...
+    @property
+    def _node_underlying(self) -> list[int]: ...
+    @property
+    def _underlying(self) -> numpy.typing.NDArray[numpy.int32]: ...
+    @property
+    def expiry_ns(self) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        Nanoseconds since 1970; 0 for spot, the largest int64 for perpetuals.
+        """
+    @property
+    def fee_cap(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def half_spread_bps(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def lot_size(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def maker_fee_bps(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def min_notional(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def multiplier(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def n_nodes(self) -> int:
+        """
+        How many (underlying, expiry) pairs there are.
+        """
+    @property
+    def n_underlyings(self) -> int: ...
+    @property
+    def phi(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def row_node(self) -> numpy.typing.NDArray[numpy.int32]:
+        """
+        Node of each row.
+        """
+    @property
+    def strike(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def symbol(self) -> list[str]:
+        """
+        Names of the rows.
+        """
+    @property
+    def taker_fee_bps(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def tick_size(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def underlyings(self) -> list[str]:
+        """
+        Names, in the order of their index.
+        """
+
+class Market:
+    """
+    Index per underlying, price and rate per (underlying, expiry), vol per option.
+    """
+    def __init__(self, instruments: Instruments) -> None: ...
+    def move(
+        self,
+        underlying: int | str,
+        price: typing.SupportsFloat | typing.SupportsIndex,
+        ts_event_ns: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None:
+        """
+        Index price, and every spot, perpetual and forward price of the underlying by the same ratio.
+        """
+    def set_index(
+        self,
+        underlying: int | str,
+        price: typing.SupportsFloat | typing.SupportsIndex,
+        ts_event_ns: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None:
+        """
+        Index price of an underlying, quote currency.
+        """
+    def set_indices(
+        self, prices: numpy.typing.ArrayLike, ts_event_ns: typing.SupportsInt | typing.SupportsIndex = 0
+    ) -> None:
+        """
+        Index prices of all underlyings.
+        """
+    def set_price(
+        self,
+        node: int,
+        price: typing.SupportsFloat | typing.SupportsIndex,
+        ts_event_ns: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None:
+        """
+        Price of a node: its spot, perpetual mark or forward.
+        """
+    def set_prices(
+        self, prices: numpy.typing.ArrayLike, ts_event_ns: typing.SupportsInt | typing.SupportsIndex = 0
+    ) -> None:
+        """
+        Prices of all nodes.
+        """
+    def set_rate(self, node: int, rate: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        """
+        Continuous discount rate of a node, per year; 0 unless set.
+        """
+    def set_rates(self, rates: numpy.typing.ArrayLike) -> None:
+        """
+        Discount rates of all nodes.
+        """
+    def set_vol(
+        self,
+        instrument: int | str,
+        vol: typing.SupportsFloat | typing.SupportsIndex,
+        ts_event_ns: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None:
+        """
+        Volatility of one option, per square root of a year.
+        """
+    def set_vols(
+        self, vols: numpy.typing.ArrayLike, ts_event_ns: typing.SupportsInt | typing.SupportsIndex = 0
+    ) -> None:
+        """
+        Volatilities, one per instrument; entries of rows that are not options are not read.
+        """
+    @property
+    def index(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Per underlying, as set.
+        """
+    @property
+    def price(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Per node, as set.
+        """
+    @property
+    def rate(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Per node.
+        """
+    @property
+    def vol(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Per instrument, as set.
+        """
+
+class Book:
+    """
+    Positions and cash.
+    """
+    def __init__(
+        self,
+        instruments: Instruments,
+        quantity: numpy.typing.ArrayLike,
+        entry_price: numpy.typing.ArrayLike | None = None,
+        cash: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+        coin_cash: numpy.typing.ArrayLike | None = None,
+        numeraire: str = "quote",
+    ) -> None: ...
+    def fill(
+        self,
+        instrument: int | str,
+        quantity: typing.SupportsFloat | typing.SupportsIndex,
+        price: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        fee: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    ) -> None:
+        """
+        Book a fill: contracts bought (> 0) or sold, in place. The price (coin for inverse options, else quote) moves cash
+        or the entry basis; the fee is paid in the currency that the contract settles in.
+        """
+    def set_coin_cash(self, underlying: int | str, coins: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        """
+        Coins held as cash and collateral.
+        """
+    def set_quantities(
+        self, quantity: numpy.typing.ArrayLike, entry_price: numpy.typing.ArrayLike | None = None
+    ) -> None:
+        """
+        All positions as an account reports them.
+        """
+    def set_quantity(
+        self,
+        instrument: int | str,
+        quantity: typing.SupportsFloat | typing.SupportsIndex,
+        entry_price: typing.SupportsFloat | typing.SupportsIndex = ...,
+    ) -> None:
+        """
+        The position as an account reports it. Without an entry price its profit counts as settled.
+        """
+    @property
+    def cash(self) -> float:
+        """
+        Quote currency.
+        """
+    @cash.setter
+    def cash(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def coin_cash(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Coins per underlying.
+        """
+    @property
+    def numeraire(self) -> str: ...
+    @property
+    def quantity(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Contracts per instrument; a view that fills change in place.
+        """
+
+class Trigger:
+    """
+    A tree of conditions in postfix order; built by rebalance_core.triggers.
+    """
+    def __init__(self, n_underlyings: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def add_calendar(
+        self, period_ns: typing.SupportsInt | typing.SupportsIndex, anchor_ns: typing.SupportsInt | typing.SupportsIndex
+    ) -> None: ...
+    def add_delta_gamma(
+        self,
+        band: numpy.typing.ArrayLike,
+        move: numpy.typing.ArrayLike,
+        release: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    def add_threshold(
+        self,
+        quantity: str,
+        absolute: numpy.typing.ArrayLike,
+        relative: numpy.typing.ArrayLike,
+        release: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    def join(self, how: str, count: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+
+class Engine:
+    def __init__(
+        self,
+        book: Book,
+        market: Market,
+        targets: dict[str, numpy.typing.NDArray[numpy.float64]],
+        trigger: Trigger,
+        *,
+        hedge: numpy.typing.ArrayLike,
+        reduce_only: numpy.typing.ArrayLike,
+        action: str,
+        fraction: typing.SupportsFloat | typing.SupportsIndex,
+        risk_aversion: typing.SupportsFloat | typing.SupportsIndex,
+        horizon_years: typing.SupportsFloat | typing.SupportsIndex,
+        vol: numpy.typing.ArrayLike,
+        clock_step_ns: typing.SupportsInt | typing.SupportsIndex,
+        max_age_ns: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def _row_marks(
+        self,
+    ) -> tuple[
+        numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]
+    ]:
+        """
+        Forward, years and rate of every instrument's node at the last tick.
+        """
+    def _set_plan(self, plan: typing.Any) -> None: ...
+    def _set_targets(self, targets: dict[str, numpy.typing.NDArray[numpy.float64]]) -> None: ...
+    def _time_moves(
+        self,
+        underlying: typing.SupportsInt | typing.SupportsIndex,
+        prices: numpy.typing.ArrayLike,
+        now_ns: typing.SupportsInt | typing.SupportsIndex,
+        step_ns: typing.SupportsInt | typing.SupportsIndex,
+    ) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Nanoseconds that each tick took, move of the underlying included, clocked in here; for benches.
+        """
+    def tick(self, now_ns: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
+        """
+        One look at the market: exposures, drift, trades and why.
+
+        Parameters
+        ----------
+        now_ns : int
+            Nanoseconds since 1970, UTC. Options past their expiry are marked expired, not priced.
+
+        Returns
+        -------
+        Plan
+            The engine's own plan: it holds until the next tick. Keep one with ``plan.copy()``.
+
+        Raises
+        ------
+        RuntimeError
+            If the engine is at work in another thread.
+        """
+    @property
+    def plan(self) -> typing.Any:
+        """
+        The plan of the last tick.
+        """
+
+class Plan:
+    @typing.overload
+    def __init__(self, engine: Engine) -> None: ...
+    @typing.overload
+    def __init__(self, other: Plan) -> None: ...
+    def _drift(self, quantity: str) -> numpy.typing.NDArray[numpy.float64]: ...
+    def _drift_after(self, quantity: str) -> numpy.typing.NDArray[numpy.float64]: ...
+    def _exposure(self, name: str) -> numpy.typing.NDArray[numpy.float64]: ...
+    def _measured(self, quantity: str) -> numpy.typing.NDArray[numpy.float64]: ...
+    def _node_exposure(self, name: str) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def _outcome(self) -> numpy.typing.NDArray[numpy.uint8]: ...
+    @property
+    def _reasons(self) -> numpy.typing.NDArray[numpy.uint64]: ...
+    @property
+    def _status(self) -> numpy.typing.NDArray[numpy.uint8]: ...
+    @property
+    def _trade_cost(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def _trade_drift_after(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def _trade_drift_before(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def _trade_instrument(self) -> numpy.typing.NDArray[numpy.int64]: ...
+    @property
+    def _trade_limit_price(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def _trade_notional(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def _trade_price(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def _trade_reasons(self) -> numpy.typing.NDArray[numpy.uint64]: ...
+    @property
+    def _trade_risk_removed(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def _trade_size(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def _trade_underlying(self) -> numpy.typing.NDArray[numpy.int64]: ...
+    @property
+    def cost(self) -> float:
+        """
+        Expected cost of the trades: fees and half-spreads, quote currency.
+        """
+    @property
+    def equity(self) -> float:
+        """
+        Quote currency; NaN while a row that is held has no value.
+        """
+    @property
+    def equity_after(self) -> float:
+        """
+        Equity less the expected cost of the trades.
+        """
+    @property
+    def index(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def n_trades(self) -> int: ...
+    @property
+    def node_status(self) -> numpy.typing.NDArray[numpy.uint8]:
+        """
+        RowStatus of every node, as uint8.
+        """
+    @property
+    def now_ns(self) -> int:
+        """
+        The moment of the tick.
+        """
+    @property
+    def row_status(self) -> numpy.typing.NDArray[numpy.uint8]:
+        """
+        RowStatus of every instrument, as uint8.
+        """
+    @property
+    def weight(self) -> numpy.typing.NDArray[numpy.float64]: ...
+
+def _map(function: str, x: numpy.typing.ArrayLike) -> numpy.typing.NDArray[numpy.float64]:
+    """
+    exp, log, normal_density or normal_cdf of a column, as the kernels compute it; for tests.
+    """
+
+def _use_isa(name: str) -> None:
+    """
+    Switch instruction sets; for tests and benches. Not while another thread computes.
+    """
+
+def active_isa() -> str:
+    """
+    The instruction set in use: the best one, or the one that the environment variable REBALANCE_ISA names.
+    """
+
+def black76(
+    forward: numpy.typing.ArrayLike,
+    strike: numpy.typing.ArrayLike,
+    vol: numpy.typing.ArrayLike,
+    years: numpy.typing.ArrayLike,
+    phi: numpy.typing.ArrayLike,
+    rate: numpy.typing.ArrayLike = 0.0,
+    *,
+    order: int = 1,
+    out: Greeks | None = None,
+    threads: int = 1,
+) -> Greeks:
+    """
+    Value and Greeks of European options on a forward (Black-76), in quote currency.
+
+    Derivatives hold the forward fixed: rho = -years value. Accuracy: 1e-14 relative in value, delta, gamma, vega and
+    rho wherever they exceed 1e-300. Black (1976), J. Financial Economics 3:167-179.
+
+    Parameters
+    ----------
+    forward, strike : array_like
+        Quote currency per unit of underlying, above 0.
+    vol : array_like
+        Per square root of a year: 0.6 is 60 %.
+    years : array_like
+        Time to expiry in years of 365 days.
+    phi : array_like
+        +1 for calls, -1 for puts.
+    rate : array_like
+        Continuous, per year.
+        order : int
+            1: value, delta, gamma, vega, theta, rho.
+        out : Greeks, optional
+            Where to write; its shape must be what the inputs broadcast to. Nothing is allocated then.
+        threads : int
+            For large batches. Results do not depend on it.
+
+    Returns
+    -------
+    Greeks
+        Bare partial derivatives: vega per 1.00 of vol, rho per 1.00 of rate, theta per year of calendar time.
+        Numbers for numbers, arrays for arrays. ``status`` says of each row whether it is a limit or has no value:
+        years = 0 or vol = 0 give the payoff; a NaN, an infinity, a price at or below 0, a negative vol or time and a
+        phi other than +1 or -1 give NaN in every column of that row and leave the others alone.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not broadcast, or ``out`` does not fit. Both shapes are given.
+    TypeError
+        If an argument is not made of real numbers. It is named.
+    """
+
+def bsm(
+    spot: numpy.typing.ArrayLike,
+    strike: numpy.typing.ArrayLike,
+    vol: numpy.typing.ArrayLike,
+    years: numpy.typing.ArrayLike,
+    phi: numpy.typing.ArrayLike,
+    rate: numpy.typing.ArrayLike = 0.0,
+    dividend_yield: numpy.typing.ArrayLike = 0.0,
+    *,
+    order: int = 1,
+    out: Greeks | None = None,
+    threads: int = 1,
+) -> Greeks:
+    """
+    Value and Greeks of European options on a spot price with a dividend yield (Black-Scholes-Merton).
+
+    Derivatives hold the spot fixed. ``rho_dividend`` is the derivative in the dividend yield. Black and Scholes
+    (1973), J. Political Economy 81:637-654; Merton (1973), Bell J. Economics 4:141-183.
+
+    Parameters
+    ----------
+    spot, strike : array_like
+        Quote currency per unit of underlying, above 0.
+    vol : array_like
+        Per square root of a year: 0.6 is 60 %.
+    years : array_like
+        Time to expiry in years of 365 days.
+    phi : array_like
+        +1 for calls, -1 for puts.
+    rate, dividend_yield : array_like
+        Continuous, per year.
+        order : int
+            1: value, delta, gamma, vega, theta, rho.
+        out : Greeks, optional
+            Where to write; its shape must be what the inputs broadcast to. Nothing is allocated then.
+        threads : int
+            For large batches. Results do not depend on it.
+
+    Returns
+    -------
+    Greeks
+        Bare partial derivatives: vega per 1.00 of vol, rho per 1.00 of rate, theta per year of calendar time.
+        Numbers for numbers, arrays for arrays. ``status`` says of each row whether it is a limit or has no value:
+        years = 0 or vol = 0 give the payoff; a NaN, an infinity, a price at or below 0, a negative vol or time and a
+        phi other than +1 or -1 give NaN in every column of that row and leave the others alone.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not broadcast, or ``out`` does not fit. Both shapes are given.
+    TypeError
+        If an argument is not made of real numbers. It is named.
+    """
+
+def inverse(
+    forward: numpy.typing.ArrayLike,
+    strike: numpy.typing.ArrayLike,
+    vol: numpy.typing.ArrayLike,
+    years: numpy.typing.ArrayLike,
+    phi: numpy.typing.ArrayLike,
+    *,
+    order: int = 1,
+    out: Greeks | None = None,
+    threads: int = 1,
+) -> Greeks:
+    """
+    Value in coin and Greeks of coin-settled (inverse) European options.
+
+    The value is black76 / forward; delta and gamma are plain derivatives of it in the forward. ``delta_pa`` =
+    F dC/dF and ``gamma_pa`` = F^2 d2C/dF2 are the premium-adjusted pair that coin-margined venues report. rho is 0:
+    the carry is in the forward. Alexander and Imeraj (2023), arXiv:2107.12041.
+
+    Parameters
+    ----------
+    forward, strike : array_like
+        Quote currency per coin, above 0.
+    vol : array_like
+        Per square root of a year: 0.6 is 60 %.
+    years : array_like
+        Time to expiry in years of 365 days.
+    phi : array_like
+        +1 for calls, -1 for puts.
+        order : int
+            1: value, delta, gamma, vega, theta, rho.
+        out : Greeks, optional
+            Where to write; its shape must be what the inputs broadcast to. Nothing is allocated then.
+        threads : int
+            For large batches. Results do not depend on it.
+
+    Returns
+    -------
+    Greeks
+        Bare partial derivatives: vega per 1.00 of vol, rho per 1.00 of rate, theta per year of calendar time.
+        Numbers for numbers, arrays for arrays. ``status`` says of each row whether it is a limit or has no value:
+        years = 0 or vol = 0 give the payoff; a NaN, an infinity, a price at or below 0, a negative vol or time and a
+        phi other than +1 or -1 give NaN in every column of that row and leave the others alone.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not broadcast, or ``out`` does not fit. Both shapes are given.
+    TypeError
+        If an argument is not made of real numbers. It is named.
+    """
+
+def restore_weights(
+    value: numpy.typing.ArrayLike,
+    weight: numpy.typing.ArrayLike,
+    equity: typing.SupportsFloat | typing.SupportsIndex,
+    cost_rate: numpy.typing.ArrayLike,
+) -> tuple[numpy.typing.NDArray[numpy.float64], float]: ...
+def round_to_lots(
+    wanted: numpy.typing.ArrayLike,
+    lot_size: numpy.typing.ArrayLike,
+    min_notional: numpy.typing.ArrayLike,
+    contract_notional: numpy.typing.ArrayLike,
+    position: numpy.typing.ArrayLike,
+    reduce_only: bool,
+) -> numpy.typing.NDArray[numpy.float64]: ...
+def supported_isas() -> list[str]:
+    """
+    Instruction sets that this build has and this processor runs, best first.
+    """
+
+EXPOSURES: tuple[str, ...] = (
+    "value",
+    "value_coin",
+    "delta",
+    "delta_pa",
+    "gamma",
+    "gamma_pa",
+    "vega",
+    "vega_coin",
+    "theta",
+    "theta_coin",
+    "rho",
+    "rho_coin",
+    "gross_notional",
+    "net_notional",
+)
+KINDS: tuple[str, ...] = (
+    "spot",
+    "linear_perpetual",
+    "inverse_perpetual",
+    "linear_future",
+    "inverse_future",
+    "linear_option",
+    "inverse_option",
+)
+OUTCOMES: tuple[str, ...] = (
+    "hold",
+    "trade",
+    "no_target",
+    "no_hedge",
+    "not_hedgeable",
+    "bad_data",
+    "no_equity",
+    "below_lot",
+    "below_min_notional",
+    "reduce_only",
+    "cost_above_benefit",
+)
+QUANTITIES: tuple[str, ...] = ("weight", "delta", "gamma", "vega")
+__version__: str = "0.1.0"
