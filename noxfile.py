@@ -70,7 +70,9 @@ def stubs(session: nox.Session) -> None:
     made = Path(session.create_tmp()) / "stubs"
     session.run("pybind11-stubgen", "rebalance_core._core", "-o", str(made), "--exit-code")
     fresh = made / "rebalance_core/_core.pyi"
-    show_members = "from rebalance_core import RowStatus as S; print(*(f'{s.name} = {s.value}' for s in S), sep=chr(10))"
+    show_members = (
+        "from rebalance_core import RowStatus as S; print(*(f'{s.name} = {s.value}' for s in S), sep=chr(10))"
+    )
     members = session.run("python", "-c", show_members, silent=True)
     fresh.write_text(_tidied(fresh.read_text(), str(members).split("\n")))
     session.run("ruff", "format", "--config", "pyproject.toml", "--quiet", str(fresh))

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
+#include <new>
 #include <thread>
 
 #include "bind.hpp"
@@ -82,8 +84,10 @@ void price_range(std::span<const Argument> in, Kernel kernel, const GreeksColumn
     alignas(64) double buffers[kMaxInputs][kBlock];
     for (std::size_t j = 0; j < in.size(); ++j) in[j].fill_number(buffers[j], std::min(kBlock, whole - first));
     const ModelInfo& model = *out.model;
-    for (npy_intp row = first; row < whole; row += kBlock) {
-      const npy_intp count = std::min(kBlock, whole - row);
+    const bool direct = std::all_of(in.begin(), in.end(), [](const Argument& a) { return a.is_direct(); });
+    const npy_intp step = direct ? whole - first : kBlock;
+    for (npy_intp row = first; row < whole; row += step) {
+      const npy_intp count = std::min(step, whole - row);
       PriceColumns c{};
       c.rows = static_cast<std::size_t>(count);
       c.status = out.status_data + row;
@@ -387,21 +391,41 @@ const ModelInfo& find_model(const std::string& name) {
 }
 
 GreeksColumns::GreeksColumns(const ModelInfo& info, const Shape& wanted) : model(&info), shape(wanted) {
-  const auto make = [&](int type) {
-    PyObject* array = PyArray_SimpleNew(shape.n, shape.dim, type);
+  // All columns in one block, each from a cache line's start: NumPy's own arrays begin 16 bytes into one, and then
+  // every wide store touches two.
+  constexpr std::size_t kLine = 64;
+  std::size_t cells = 1;
+  for (int i = 0; i < shape.n; ++i) {
+    if (shape[i] != 0 && cells > static_cast<std::size_t>(PTRDIFF_MAX) / 1024 / static_cast<std::size_t>(shape[i])) {
+      throw py::value_error("shape " + shape.text() + " is too large");
+    }
+    cells *= static_cast<std::size_t>(shape[i]);
+  }
+  rows = static_cast<npy_intp>(cells);
+  const auto padded = [](std::size_t bytes) { return (bytes + kLine - 1) / kLine * kLine; };
+  const std::size_t column_bytes = padded(cells * sizeof(double)), status_bytes = padded(cells);
+  auto* block = static_cast<std::byte*>(::operator new(
+      column_bytes* static_cast<std::size_t>(info.n_outputs) + status_bytes + 1, std::align_val_t{kLine}));
+  const py::capsule owner(block, [](void* p) { ::operator delete(p, std::align_val_t{kLine}); });
+
+  const auto make = [&](int type, std::byte* at) {
+    PyObject* array = PyArray_SimpleNewFromData(shape.n, shape.dim, type, at);
     if (array == nullptr) throw py::error_already_set();
-    return py::reinterpret_steal<py::object>(array);
+    auto made = py::reinterpret_steal<py::object>(array);
+    if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(array), owner.inc_ref().ptr()) < 0) {
+      throw py::error_already_set();
+    }
+    return made;
   };
   column.fill(py::none());
-  for (int j = 0; j < info.n_outputs; ++j) {
+  std::byte* at = block;
+  for (int j = 0; j < info.n_outputs; ++j, at += column_bytes) {
     const auto g = static_cast<std::size_t>(info.outputs[j]);
-    column[g] = make(NPY_DOUBLE);
-    data[g] = static_cast<double*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(column[g].ptr())));
+    column[g] = make(NPY_DOUBLE, at);
+    data[g] = reinterpret_cast<double*>(at);
   }
-  status = make(NPY_UINT8);
-  auto* array = reinterpret_cast<PyArrayObject*>(status.ptr());
-  status_data = static_cast<std::uint8_t*>(PyArray_DATA(array));
-  rows = PyArray_SIZE(array);
+  status = make(NPY_UINT8, at);
+  status_data = reinterpret_cast<std::uint8_t*>(at);
 }
 
 GreeksColumns::GreeksColumns(const ModelInfo& info, const double* values, std::uint8_t row_status)

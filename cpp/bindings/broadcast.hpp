@@ -48,6 +48,9 @@ class Argument {
     return !apart && !(contiguous_ && begin == low_);
   }
 
+  /// Whether rows() never needs a buffer: then any number of rows can be asked for at once.
+  [[nodiscard]] bool is_direct() const noexcept { return contiguous_; }
+
   /// Rows [first, first + count) in C order: a pointer into the array where they stand side by side, else `buffer`,
   /// filled. `count` is at most kBlock; the buffer of a number is filled once by fill_number.
   [[nodiscard]] const double* rows(npy_intp first, npy_intp count, double* buffer) const noexcept;

@@ -147,9 +147,7 @@ def duration_ns(duration: int | str | dt.timedelta | np.timedelta64) -> int:
         ) from None
 
 
-def per_underlying(
-    value: Any, names: Sequence[str], what: str, missing: float
-) -> FloatArray:
+def per_underlying(value: Any, names: Sequence[str], what: str, missing: float) -> FloatArray:
     """One entry per underlying from a number (for all), a mapping by name, or a column."""
     if isinstance(value, Mapping):
         column = np.full(len(names), missing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import rebalance_core as rc
 from rebalance_core import _core
 
 REFERENCE = Path(__file__).parents[1] / "reference"
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+#: Real market data, beside the checkout or where the environment says.
+SHARED = Path(os.environ.get("REBALANCE_SHARED_DATA") or Path(__file__).parents[3] / "shared" / "data")
 
 NOW = 1_780_000_000_000_000_000
 DAY = 86_400_000_000_000

@@ -20,7 +20,7 @@ def ask(**environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_best_supported_set_is_in_use_unless_told_otherwise():
-    assert ask(REBALANCE_ISA="").stdout.strip() == rc.supported_isas()[0]
+    assert ask(REBALANCE_ISA="").stdout.strip() == rc.supported_isas()[0], "an empty value is none"
 
 
 @pytest.mark.parametrize("name", rc.supported_isas())

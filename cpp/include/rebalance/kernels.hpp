@@ -9,9 +9,8 @@
 
 namespace rebalance {
 
-/// Rows a kernel takes at a time. Columns handed to a kernel are whole multiples of this long; on every instruction
-/// set the same row goes to the same lane, so that sums have one order.
-inline constexpr std::size_t kLanes = 16;
+/// Columns handed to a kernel are whole multiples of this long.
+inline constexpr std::size_t kLanes = 8;
 
 /// One batch of contracts, column by column. `rows` is a multiple of kLanes.
 struct PriceColumns {
@@ -36,8 +35,9 @@ struct RemarkColumns {
 /// Rows whose sums are kept together: a changed vol costs one block, not the book.
 inline constexpr std::size_t kBlockRows = 32;
 
-/// Partial sums that a block leaves of each quantity: rows i and i + 8 of every sixteen share one.
-inline constexpr std::size_t kSumLanes = 8;
+/// A block's sums run over this many lanes on every instruction set, so that they have one order: row i goes to lane
+/// i mod 16. Lanes i and i + 8 are then added, and eight partial sums of each quantity are left.
+inline constexpr std::size_t kSumRows = 16, kSumLanes = 8;
 
 /// What the re-mark kernel adds up, each times the row's weight.
 enum RemarkSum : int {

@@ -3,8 +3,10 @@
 
 namespace rebalance::kernels {
 
-using Avx2 = simd::Vec<simd::Avx2>;
+template <int N>
+using Avx2 = simd::Pack<simd::Vec<simd::Avx2>, N>;
+
 extern const KernelTable kAvx2;
-const KernelTable kAvx2 = row<simd::Pack<Avx2, 2>, simd::Pack<Avx2, 2>>(simd::Isa::avx2);
+const KernelTable kAvx2 = row<Avx2<4>, Avx2<2>, Avx2<2>, Avx2<2>>(simd::Isa::avx2);
 
 }  // namespace rebalance::kernels

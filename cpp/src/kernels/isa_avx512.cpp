@@ -3,8 +3,10 @@
 
 namespace rebalance::kernels {
 
-using Avx512 = simd::Vec<simd::Avx512>;
+template <int N>
+using Avx512 = simd::Pack<simd::Vec<simd::Avx512>, N>;
+
 extern const KernelTable kAvx512;
-const KernelTable kAvx512 = row<simd::Pack<Avx512, 2>, simd::Pack<Avx512, 2>>(simd::Isa::avx512);
+const KernelTable kAvx512 = row<Avx512<4>, Avx512<2>, Avx512<1>, Avx512<2>>(simd::Isa::avx512);
 
 }  // namespace rebalance::kernels

@@ -3,8 +3,10 @@
 
 namespace rebalance::kernels {
 
-using Baseline = simd::Vec<simd::Baseline>;
+template <int N>
+using Baseline = simd::Pack<simd::Vec<simd::Baseline>, N>;
+
 extern const KernelTable kBaseline;
-const KernelTable kBaseline = row<simd::Pack<Baseline, 1>, simd::Pack<Baseline, 1>>(simd::Isa::baseline);
+const KernelTable kBaseline = row<Baseline<4>, Baseline<4>, Baseline<4>, Baseline<1>>(simd::Isa::baseline);
 
 }  // namespace rebalance::kernels

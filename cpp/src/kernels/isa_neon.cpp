@@ -3,8 +3,10 @@
 
 namespace rebalance::kernels {
 
-using Neon = simd::Vec<simd::Neon>;
+template <int N>
+using Neon = simd::Pack<simd::Vec<simd::Neon>, N>;
+
 extern const KernelTable kNeon;
-const KernelTable kNeon = row<simd::Pack<Neon, 4>, simd::Pack<Neon, 4>>(simd::Isa::neon);
+const KernelTable kNeon = row<Neon<4>, Neon<4>, Neon<4>, Neon<4>>(simd::Isa::neon);
 
 }  // namespace rebalance::kernels

@@ -7,40 +7,46 @@
 
 namespace rebalance::kernels {
 
-/// Price every row, then finish the rows outside the kernel's domain one at a time.
+/// Price the rows from `row` on, as many as V is wide, then finish those outside the kernel's domain one at a time.
 ///
-/// A batch of rows is read before any of it is written, so an output column may be an input column.
+/// All of them are read before any is written, so an output column may be an input column.
 template <class V, class Model>
-void price_rows(const PriceColumns& c) noexcept {
+REBALANCE_INLINE void price_pack(const PriceColumns& c, std::size_t row) noexcept {
   using Traits = pricing::Traits<Model>;
   constexpr int kInputs = Traits::kInputs, kOutputs = sizeof Model::kOutputs / sizeof(pricing::Greek);
-  for (std::size_t row = 0; row < c.rows; row += V::kWidth) {
-    V in[kInputs];
+  V in[kInputs];
 #pragma GCC unroll 16
-    for (int j = 0; j < kInputs; ++j) in[j] = V::load(c.in[j] + row);
-    const auto inside = pricing::inside_domain<Model>(in);
-    const bool unfinished = any(!inside);
-    double kept[kInputs][V::kWidth], done[V::kWidth];
-    if (unfinished) [[unlikely]] {
-      for (int j = 0; j < kInputs; ++j) in[j].store(kept[j]);
-      select(inside, V(1.0), V(0.0)).store(done);
-    }
+  for (int j = 0; j < kInputs; ++j) in[j] = V::load(c.in[j] + row);
+  const auto inside = pricing::inside_domain<Model>(in);
+  const bool unfinished = any(!inside);
+  double kept[kInputs][V::kWidth], done[V::kWidth];
+  if (unfinished) [[unlikely]] {
+    for (int j = 0; j < kInputs; ++j) in[j].store(kept[j]);
+    select(inside, V(1.0), V(0.0)).store(done);
+  }
 
-    const pricing::Greeks<V> g = Model::evaluate(Traits::inputs(in), math::log_ratio(in[0], in[1]));
+  const pricing::Greeks<V> g = Model::evaluate(Traits::inputs(in), math::log_ratio(in[0], in[1]));
 #pragma GCC unroll 16
-    for (int j = 0; j < kOutputs; ++j) g.get(Model::kOutputs[j]).store(c.out[j] + row);
-    for (int i = 0; i < V::kWidth; ++i) c.status[row + i] = 0;
+  for (int j = 0; j < kOutputs; ++j) g.get(Model::kOutputs[j]).store(c.out[j] + row);
+  __builtin_memset(c.status + row, 0, V::kWidth);
 
-    if (unfinished) [[unlikely]] {
-      for (int i = 0; i < V::kWidth; ++i) {
-        if (done[i] != 0.0) continue;
-        double one_in[kInputs], one_out[kOutputs];
-        for (int j = 0; j < kInputs; ++j) one_in[j] = kept[j][i];
-        c.status[row + i] = static_cast<std::uint8_t>(pricing::finish_row<Model>(one_in, one_out));
-        for (int j = 0; j < kOutputs; ++j) c.out[j][row + i] = one_out[j];
-      }
+  if (unfinished) [[unlikely]] {
+    for (int i = 0; i < V::kWidth; ++i) {
+      if (done[i] != 0.0) continue;
+      double one_in[kInputs], one_out[kOutputs];
+      for (int j = 0; j < kInputs; ++j) one_in[j] = kept[j][i];
+      c.status[row + i] = static_cast<std::uint8_t>(pricing::finish_row<Model>(one_in, one_out));
+      for (int j = 0; j < kOutputs; ++j) c.out[j][row + i] = one_out[j];
     }
   }
+}
+
+/// Price every row: wide packs, then narrow ones for what is left. No row's result depends on its pack.
+template <class Wide, class Narrow, class Model>
+void price_rows(const PriceColumns& c) noexcept {
+  std::size_t row = 0;
+  for (; row + Wide::kWidth <= c.rows; row += Wide::kWidth) price_pack<Wide, Model>(c, row);
+  for (; row < c.rows; row += Narrow::kWidth) price_pack<Narrow, Model>(c, row);
 }
 
 /// y = F(x) for whole columns.

@@ -18,14 +18,14 @@ namespace rebalance::kernels {
 
 template <class V>
 void remark(double forward_price, double log_forward_price, const RemarkColumns& c) noexcept {
-  static_assert(kLanes % V::kWidth == 0 && kBlockRows % kLanes == 0 && kLanes == 2 * kSumLanes);
+  static_assert(kSumRows % V::kWidth == 0 && kBlockRows % kSumRows == 0 && kSumRows == 2 * kSumLanes);
   const V forward = forward_price, log_forward = log_forward_price;
   double* sums = c.sums;
   for (std::size_t block = 0; block < c.blocks; ++block, sums += kRemarkSums * kSumLanes) {
-    double lanes[kRemarkSums][kLanes];
-    for (std::size_t lane = 0; lane < kLanes; lane += V::kWidth) {
+    double lanes[kRemarkSums][kSumRows];
+    for (std::size_t lane = 0; lane < kSumRows; lane += V::kWidth) {
       V total[kRemarkSums] = {0.0, 0.0, 0.0, 0.0, 0.0};
-      for (std::size_t i = lane; i < kBlockRows; i += kLanes) {
+      for (std::size_t i = lane; i < kBlockRows; i += kSumRows) {
         const std::size_t row = block * kBlockRows + i;
         const V x = log_forward - V::load(c.log_strike + row), s = V::load(c.stddev + row);
         const V strike = V::load(c.strike + row), phi = V::load(c.phi + row), weight = V::load(c.weight + row);

@@ -6,22 +6,23 @@
 
 namespace rebalance::kernels {
 
-/// Price: the pack that pricing loops take at a time. Mark: the same for the re-mark loop.
-template <class Price, class Mark>
+/// The packs that each loop takes at a time. Wide: Black-76 and inverse; Medium: bsm, which keeps more alive; Narrow:
+/// rows left over; Mark: the re-mark loop.
+template <class Wide, class Medium, class Narrow, class Mark>
 constexpr KernelTable row(simd::Isa isa) {
-  static_assert(kLanes % Price::kWidth == 0 && kBlockRows % kLanes == 0);
+  static_assert(kLanes % Narrow::kWidth == 0 && Wide::kWidth % kLanes == 0 && kSumRows % Mark::kWidth == 0);
   return {
       .isa = isa,
-      .black76 = price_rows<Price, pricing::Black76Model<true>>,
-      .black76_undiscounted = price_rows<Price, pricing::Black76Model<false>>,
-      .bsm = price_rows<Price, pricing::Bsm>,
-      .inverse = price_rows<Price, pricing::Inverse>,
+      .black76 = price_rows<Wide, Narrow, pricing::Black76Model<true>>,
+      .black76_undiscounted = price_rows<Wide, Narrow, pricing::Black76Model<false>>,
+      .bsm = price_rows<Medium, Narrow, pricing::Bsm>,
+      .inverse = price_rows<Wide, Narrow, pricing::Inverse>,
       .remark = remark<Mark>,
       .add_blocks = add_blocks<Mark>,
-      .exp = map_rows<Price, Exp>,
-      .log = map_rows<Price, Log>,
-      .normal_density = map_rows<Price, NormalDensity>,
-      .normal_cdf = map_rows<Price, NormalCdf>,
+      .exp = map_rows<Narrow, Exp>,
+      .log = map_rows<Narrow, Log>,
+      .normal_density = map_rows<Narrow, NormalDensity>,
+      .normal_cdf = map_rows<Narrow, NormalCdf>,
   };
 }
 

@@ -36,19 +36,16 @@ REBALANCE_INLINE ExpParts<V> exp_parts(V x) {
   return {n, fnma(n, V(kLn2Low), fnma(n, V(kLn2High), x))};
 }
 
-/// factor 2^n e^r, no special cases: |n| <= 1100.   e^r = 1 + r + r^2 q(r)
+/// factor e^r for |r| <= ln(2)/2.   e^r = 1 + r + r^2 q(r)
 template <class V>
-REBALANCE_INLINE V exp_times(V factor, ExpParts<V> x) {
-  const V p = fma(x.r * x.r, horner(kExpQ, x.r), x.r);
-  return exp2_times(fma(factor, p, factor), x.n);
+REBALANCE_INLINE V exp_polynomial(V factor, V r) {
+  return fma(factor, fma(r * r, horner(kExpQ, r), r), factor);
 }
 
-/// exp(x + correction) for |correction| far below 1, no special cases: -1100 ln 2 < x < 1024 ln 2.
+/// factor 2^n e^r, no special cases: |n| <= 1100.
 template <class V>
-REBALANCE_INLINE V exp_sum(V x, V correction) {
-  ExpParts<V> parts = exp_parts(x);
-  parts.r = parts.r + correction;
-  return exp_times(V(1.0), parts);
+REBALANCE_INLINE V exp_times(V factor, ExpParts<V> x) {
+  return exp2_times(exp_polynomial(factor, x.r), x.n);
 }
 
 /// e^x. Overflow gives infinity, underflow a subnormal or 0, NaN stays NaN.
