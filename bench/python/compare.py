@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
+
 import peers
 import rebalance_core as rc
 from rebalance_core import _core, demo, pricing

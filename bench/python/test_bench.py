@@ -6,8 +6,9 @@ Each also checks its answer against the first peer's.
 from __future__ import annotations
 
 import numpy as np
-import peers
 import pytest
+
+import peers
 import rebalance_core as rc
 from rebalance_core import _core, demo, pricing
 

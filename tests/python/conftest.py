@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import rebalance_core as rc
 from rebalance_core import _core
 

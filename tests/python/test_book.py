@@ -11,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+
 from conftest import DAY, NOW
 from rebalance_core import Book, Instruments, Market
 

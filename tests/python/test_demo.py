@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+
 from conftest import SHARED
 from rebalance_core import demo
 from rebalance_core.pricing import inverse

@@ -3,6 +3,7 @@
 import doctest
 
 import pytest
+
 from rebalance_core import sizing, triggers
 
 

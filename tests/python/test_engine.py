@@ -8,10 +8,11 @@ import threading
 
 import numpy as np
 import pytest
-import rebalance_core as rc
-from conftest import DAY, FUSED, NOW, on_each_isa
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import rebalance_core as rc
+from conftest import DAY, FUSED, NOW, on_each_isa
 from rebalance_core import Book, CostGate, Engine, Instruments, Market, RowStatus, Targets
 from rebalance_core.engine import EXPOSURES
 from rebalance_core.pricing import black76, inverse

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 import rebalance_core as rc
 from rebalance_core import _core
 

@@ -6,6 +6,7 @@ import csv
 
 import numpy as np
 import pytest
+
 from conftest import SHARED, numbers, shared_table
 from rebalance_core.pricing import black76, bsm, inverse
 from rebalance_core.units import theta_per_day, vega_per_point

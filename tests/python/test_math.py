@@ -8,6 +8,7 @@ from __future__ import annotations
 import mpmath as mp
 import numpy as np
 import pytest
+
 from rebalance_core import _core
 
 mp.mp.dps = 40

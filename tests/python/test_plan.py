@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+
 from conftest import NOW
 from rebalance_core import Book, Engine, Targets
 from rebalance_core.triggers import Calendar, Threshold

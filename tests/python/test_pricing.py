@@ -9,9 +9,10 @@ import threading
 import mpmath as mp
 import numpy as np
 import pytest
-from conftest import FUSED, REFERENCE, on_each_isa, reference_table
 from hypothesis import given
 from hypothesis import strategies as st
+
+from conftest import FUSED, REFERENCE, on_each_isa, reference_table
 from rebalance_core import RowStatus, pricing
 from rebalance_core.pricing import Greeks, black76, bsm, inverse
 

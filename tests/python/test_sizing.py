@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rebalance_core.routing import round_to_lots
 from rebalance_core.sizing import restore_weights
 

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+
 from rebalance_core._tables import duration_ns, moment_ns
 from rebalance_core.triggers import Calendar, DeltaGamma, Threshold, all_of, any_of
 

@@ -1,6 +1,7 @@
 """Trader's units are fixed multiples of the bare derivatives."""
 
 import numpy as np
+
 from rebalance_core import units
 from rebalance_core.pricing import black76
 
