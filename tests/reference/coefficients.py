@@ -85,8 +85,9 @@ def mills(z: mpf) -> mpf:
 
 
 def array(name: str, coefficients: list[mpf]) -> str:
+    # Not inline: a table must not become a symbol that the objects of two instruction sets share.
     body = ",\n    ".join(float(c).hex() for c in coefficients)
-    return f"inline constexpr double {name}[] = {{\n    {body}}};\n"
+    return f"static constexpr double {name}[] = {{\n    {body}}};\n"
 
 
 def exp_table() -> str:

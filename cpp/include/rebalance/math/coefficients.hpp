@@ -9,7 +9,7 @@ inline constexpr double kLn2Low = 0x1.ef35793c76730p-45;
 inline constexpr double kInvSqrt2Pi = 0x1.9884533d43651p-2;
 
 // exp(r) = 1 + r + r^2 q(r), |r| <= ln(2)/2; relative error 1.6e-17
-inline constexpr double kExpQ[] = {
+static constexpr double kExpQ[] = {
     0x1.0000000000001p-1,
     0x1.5555555555556p-3,
     0x1.5555555553d63p-5,
@@ -22,7 +22,7 @@ inline constexpr double kExpQ[] = {
     0x1.af38a9b0ec855p-26};
 
 // 2 atanh(f) = 2f + f w R(w), w = f^2, |f| <= 0.2004; relative error 7.3e-19
-inline constexpr double kAtanhR[] = {
+static constexpr double kAtanhR[] = {
     0x1.5555555555555p-1,
     0x1.9999999999989p-2,
     0x1.2492492495083p-2,
@@ -34,7 +34,7 @@ inline constexpr double kAtanhR[] = {
     0x1.fcfaa8bea2c85p-4};
 
 // N(-z)/n(z) = P(z)/Q(z), -0.1 <= z <= 39; relative error 1.3e-16
-inline constexpr double kMillsP[] = {
+static constexpr double kMillsP[] = {
     0x1.40d931ff62705p+0,
     0x1.edfd8764a4d58p+0,
     0x1.786eb029a1cbbp+0,
@@ -45,7 +45,7 @@ inline constexpr double kMillsP[] = {
     0x1.328121f3b17cap-10,
     0x1.70536a821a236p-14,
     0x1.b00cb4461797cp-19};
-inline constexpr double kMillsQ[] = {
+static constexpr double kMillsQ[] = {
     0x1.0000000000000p+0,
     0x1.2b33ee97b9166p+1,
     0x1.44e77537ecd1cp+1,
