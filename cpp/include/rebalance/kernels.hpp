@@ -15,7 +15,7 @@ inline constexpr std::size_t kLanes = 8;
 /// One batch of contracts, column by column. `rows` is a multiple of kLanes.
 struct PriceColumns {
   const double* in[8];
-  double* out[16];
+  double* out[20];
   std::uint8_t* status;  ///< RowStatus
   std::size_t rows;
 };

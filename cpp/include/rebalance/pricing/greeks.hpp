@@ -6,36 +6,50 @@
 
 #include "rebalance/simd/vec.hpp"
 
+// What a model can answer, in the order of the columns. One list, so that no name can be forgotten anywhere.
+#define REBALANCE_GREEKS(EACH)                                                                                 \
+  EACH(value)                                                                                                  \
+  EACH(delta) EACH(gamma) EACH(vega) EACH(theta) EACH(rho) EACH(rho_dividend) EACH(delta_pa) EACH(gamma_pa)    \
+      EACH(vanna) EACH(volga) EACH(charm) EACH(veta) EACH(dual_delta) EACH(dual_gamma) EACH(speed) EACH(zomma) \
+          EACH(color) EACH(ultima) EACH(boundary)
+
 namespace rebalance::pricing {
 
-enum class Greek : std::uint8_t { value, delta, gamma, vega, theta, rho, rho_dividend, delta_pa, gamma_pa };
+#define REBALANCE_NAME(name) name,
+enum class Greek : std::uint8_t { REBALANCE_GREEKS(REBALANCE_NAME) };
+#undef REBALANCE_NAME
 
-inline constexpr int kGreekCount = 9;
+#define REBALANCE_NAME(name) #name,
+inline constexpr std::string_view kGreekNames[] = {REBALANCE_GREEKS(REBALANCE_NAME)};
+#undef REBALANCE_NAME
+
+inline constexpr int kGreekCount = sizeof kGreekNames / sizeof kGreekNames[0];
 
 [[nodiscard]] constexpr std::string_view to_string(Greek greek) noexcept {
-  constexpr std::string_view kNames[kGreekCount] = {"value", "delta",        "gamma",    "vega",    "theta",
-                                                    "rho",   "rho_dividend", "delta_pa", "gamma_pa"};
-  return kNames[static_cast<int>(greek)];
+  return kGreekNames[static_cast<int>(greek)];
 }
 
-/// Bare partial derivatives of one contract: vega per 1.00 of vol, rho per 1.00 of rate, theta per year of calendar
-/// time. The last three belong to single models: rho_dividend to bsm, delta_pa = F dC/dF and
-/// gamma_pa = F^2 d2C/dF2 (C in coin) to inverse.
+/// Bare partial derivatives of one contract: vega per 1.00 of vol, rho per 1.00 of rate, theta, charm, veta and color
+/// per year of calendar time. S stands for the spot or forward, K for the strike, t for calendar time.
+///
+///   order 1   value  delta dV/dS  gamma d2V/dS2  vega dV/dvol  theta dV/dt  rho dV/drate
+///             rho_dividend dV/dyield (bsm, digital, american); delta_pa F dC/dF, gamma_pa F^2 d2C/dF2, C in coin
+///             (inverse); boundary: the spot at which to exercise now (american)
+///   order 2   vanna d2V/dSdvol  volga d2V/dvol2  charm ddelta/dt  veta dvega/dt  dual_delta dV/dK
+///             dual_gamma d2V/dK2
+///   order 3   speed d3V/dS3  zomma dgamma/dvol  color dgamma/dt  ultima d3V/dvol3
 template <class V>
 struct Greeks {
-  V value, delta, gamma, vega, theta, rho, rho_dividend, delta_pa, gamma_pa;
+#define REBALANCE_NAME(name) V name;
+  REBALANCE_GREEKS(REBALANCE_NAME)
+#undef REBALANCE_NAME
 
   REBALANCE_INLINE constexpr V get(Greek greek) const {
     switch (greek) {
-      case Greek::value: return value;
-      case Greek::delta: return delta;
-      case Greek::gamma: return gamma;
-      case Greek::vega: return vega;
-      case Greek::theta: return theta;
-      case Greek::rho: return rho;
-      case Greek::rho_dividend: return rho_dividend;
-      case Greek::delta_pa: return delta_pa;
-      case Greek::gamma_pa: return gamma_pa;
+#define REBALANCE_NAME(name) \
+  case Greek::name: return name;
+      REBALANCE_GREEKS(REBALANCE_NAME)
+#undef REBALANCE_NAME
     }
     return value;
   }
