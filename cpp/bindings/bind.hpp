@@ -6,6 +6,7 @@
 namespace rebalance::bindings {
 
 void bind_isa(pybind11::module_& m);
+void bind_greeks(pybind11::module_& m);
 void bind_pricing(pybind11::module_& m);
 void bind_book(pybind11::module_& m);
 void bind_engine(pybind11::module_& m);

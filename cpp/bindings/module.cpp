@@ -22,6 +22,7 @@ PYBIND11_MODULE(_core, m) {
   status.finalize();
 
   bindings::bind_isa(m);
+  bindings::bind_greeks(m);
   bindings::bind_pricing(m);
   bindings::bind_book(m);
   bindings::bind_engine(m);

@@ -38,9 +38,19 @@ class Greeks:
         """
     def __repr__(self) -> str: ...
     @property
+    def boundary(self) -> typing.Any: ...
+    @property
+    def charm(self) -> typing.Any: ...
+    @property
+    def color(self) -> typing.Any: ...
+    @property
     def delta(self) -> typing.Any: ...
     @property
     def delta_pa(self) -> typing.Any: ...
+    @property
+    def dual_delta(self) -> typing.Any: ...
+    @property
+    def dual_gamma(self) -> typing.Any: ...
     @property
     def gamma(self) -> typing.Any: ...
     @property
@@ -50,19 +60,33 @@ class Greeks:
     @property
     def names(self) -> tuple[str, ...]: ...
     @property
+    def order(self) -> int: ...
+    @property
     def rho(self) -> typing.Any: ...
     @property
     def rho_dividend(self) -> typing.Any: ...
     @property
     def shape(self) -> tuple[int, ...]: ...
     @property
+    def speed(self) -> typing.Any: ...
+    @property
     def status(self) -> typing.Any: ...
     @property
     def theta(self) -> typing.Any: ...
     @property
+    def ultima(self) -> typing.Any: ...
+    @property
     def value(self) -> typing.Any: ...
     @property
+    def vanna(self) -> typing.Any: ...
+    @property
     def vega(self) -> typing.Any: ...
+    @property
+    def veta(self) -> typing.Any: ...
+    @property
+    def volga(self) -> typing.Any: ...
+    @property
+    def zomma(self) -> typing.Any: ...
 
 class Instruments:
     _numeric_columns: typing.ClassVar[dict[str, float]]
@@ -468,6 +492,59 @@ def active_isa() -> str:
     The instruction set in use: the best one, or the one that the environment variable REBALANCE_ISA names.
     """
 
+def bachelier(
+    forward: numpy.typing.ArrayLike,
+    strike: numpy.typing.ArrayLike,
+    normal_vol: numpy.typing.ArrayLike,
+    years: numpy.typing.ArrayLike,
+    phi: numpy.typing.ArrayLike,
+    rate: numpy.typing.ArrayLike = 0.0,
+    *,
+    order: int = 1,
+    out: Greeks | None = None,
+    threads: int = 1,
+) -> Greeks:
+    """
+    Value and Greeks of European options on a forward that moves by amounts (Bachelier), in quote currency.
+
+    Derivatives hold the forward fixed. Bachelier (1900); Schachermayer and Teichmann (2008), Math. Finance 18:155-170.
+
+    Parameters
+    ----------
+    forward, strike : array_like
+        Quote currency per unit of underlying, of any sign.
+    normal_vol : array_like
+        Quote currency per square root of a year.
+    years : array_like
+        Time to expiry in years of 365 days.
+    phi : array_like
+        +1 for calls, -1 for puts.
+    rate : array_like
+        Continuous, per year.
+    order : int
+        1: value, delta, gamma, vega, theta, rho. 2: also vanna, volga, charm, veta, dual_delta, dual_gamma.
+        3: also speed, zomma, color, ultima. Left out: that of ``out``, or 1.
+    out : Greeks, optional
+        Where to write; its shape must be what the inputs broadcast to. Nothing is allocated then.
+    threads : int
+        For large batches. Results do not depend on it.
+
+    Returns
+    -------
+    Greeks
+        Bare partial derivatives: vega per 1.00 of vol, rho per 1.00 of rate, theta, charm, veta and color per year of
+        calendar time. Numbers for numbers, arrays for arrays. ``status`` says of each row whether it is a limit or has
+        no value: years = 0 or vol = 0 give the payoff; a NaN, an infinity, a price out of range, a negative vol or time
+        and a phi other than +1 or -1 give NaN in every column of that row and leave the others alone.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not broadcast, or ``out`` does not fit. Both shapes are given.
+    TypeError
+        If an argument is not made of real numbers. It is named.
+    """
+
 def black76(
     forward: numpy.typing.ArrayLike,
     strike: numpy.typing.ArrayLike,
@@ -483,8 +560,7 @@ def black76(
     """
     Value and Greeks of European options on a forward (Black-76), in quote currency.
 
-    Derivatives hold the forward fixed: rho = -years value. Accuracy: 1e-14 relative in value, delta, gamma, vega and
-    rho wherever they exceed 1e-300. Black (1976), J. Financial Economics 3:167-179.
+    Derivatives hold the forward fixed: rho = -years value. Black (1976), J. Financial Economics 3:167-179.
 
     Parameters
     ----------
@@ -498,20 +574,21 @@ def black76(
         +1 for calls, -1 for puts.
     rate : array_like
         Continuous, per year.
-        order : int
-            1: value, delta, gamma, vega, theta, rho.
-        out : Greeks, optional
-            Where to write; its shape must be what the inputs broadcast to. Nothing is allocated then.
-        threads : int
-            For large batches. Results do not depend on it.
+    order : int
+        1: value, delta, gamma, vega, theta, rho. 2: also vanna, volga, charm, veta, dual_delta, dual_gamma.
+        3: also speed, zomma, color, ultima. Left out: that of ``out``, or 1.
+    out : Greeks, optional
+        Where to write; its shape must be what the inputs broadcast to. Nothing is allocated then.
+    threads : int
+        For large batches. Results do not depend on it.
 
     Returns
     -------
     Greeks
-        Bare partial derivatives: vega per 1.00 of vol, rho per 1.00 of rate, theta per year of calendar time.
-        Numbers for numbers, arrays for arrays. ``status`` says of each row whether it is a limit or has no value:
-        years = 0 or vol = 0 give the payoff; a NaN, an infinity, a price at or below 0, a negative vol or time and a
-        phi other than +1 or -1 give NaN in every column of that row and leave the others alone.
+        Bare partial derivatives: vega per 1.00 of vol, rho per 1.00 of rate, theta, charm, veta and color per year of
+        calendar time. Numbers for numbers, arrays for arrays. ``status`` says of each row whether it is a limit or has
+        no value: years = 0 or vol = 0 give the payoff; a NaN, an infinity, a price out of range, a negative vol or time
+        and a phi other than +1 or -1 give NaN in every column of that row and leave the others alone.
 
     Raises
     ------
@@ -535,10 +612,10 @@ def bsm(
     threads: int = 1,
 ) -> Greeks:
     """
-    Value and Greeks of European options on a spot price with a dividend yield (Black-Scholes-Merton).
+    Value and Greeks of European options on a spot price (Black-Scholes-Merton), in quote currency.
 
-    Derivatives hold the spot fixed. ``rho_dividend`` is the derivative in the dividend yield. Black and Scholes
-    (1973), J. Political Economy 81:637-654; Merton (1973), Bell J. Economics 4:141-183.
+    ``rho_dividend`` is the derivative in the dividend yield. Black and Scholes (1973), J. Political Economy 81:637-654;
+    Merton (1973), Bell J. Economics 4:141-183.
 
     Parameters
     ----------
@@ -552,20 +629,79 @@ def bsm(
         +1 for calls, -1 for puts.
     rate, dividend_yield : array_like
         Continuous, per year.
-        order : int
-            1: value, delta, gamma, vega, theta, rho.
-        out : Greeks, optional
-            Where to write; its shape must be what the inputs broadcast to. Nothing is allocated then.
-        threads : int
-            For large batches. Results do not depend on it.
+    order : int
+        1: value, delta, gamma, vega, theta, rho. 2: also vanna, volga, charm, veta, dual_delta, dual_gamma.
+        3: also speed, zomma, color, ultima. Left out: that of ``out``, or 1.
+    out : Greeks, optional
+        Where to write; its shape must be what the inputs broadcast to. Nothing is allocated then.
+    threads : int
+        For large batches. Results do not depend on it.
 
     Returns
     -------
     Greeks
-        Bare partial derivatives: vega per 1.00 of vol, rho per 1.00 of rate, theta per year of calendar time.
-        Numbers for numbers, arrays for arrays. ``status`` says of each row whether it is a limit or has no value:
-        years = 0 or vol = 0 give the payoff; a NaN, an infinity, a price at or below 0, a negative vol or time and a
-        phi other than +1 or -1 give NaN in every column of that row and leave the others alone.
+        Bare partial derivatives: vega per 1.00 of vol, rho per 1.00 of rate, theta, charm, veta and color per year of
+        calendar time. Numbers for numbers, arrays for arrays. ``status`` says of each row whether it is a limit or has
+        no value: years = 0 or vol = 0 give the payoff; a NaN, an infinity, a price out of range, a negative vol or time
+        and a phi other than +1 or -1 give NaN in every column of that row and leave the others alone.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not broadcast, or ``out`` does not fit. Both shapes are given.
+    TypeError
+        If an argument is not made of real numbers. It is named.
+    """
+
+def digital(
+    spot: numpy.typing.ArrayLike,
+    strike: numpy.typing.ArrayLike,
+    vol: numpy.typing.ArrayLike,
+    years: numpy.typing.ArrayLike,
+    phi: numpy.typing.ArrayLike,
+    rate: numpy.typing.ArrayLike = 0.0,
+    dividend_yield: numpy.typing.ArrayLike = 0.0,
+    *,
+    payoff: str = "cash",
+    order: int = 1,
+    out: Greeks | None = None,
+    threads: int = 1,
+) -> Greeks:
+    """
+    Value and Greeks of digital options, paid at expiry if phi (S - strike) > 0.
+
+    A European option is phi (asset - strike cash). At the limits, exactly at the strike, half is paid.
+    Reiner and Rubinstein (1991), Risk 4:75-83.
+
+    Parameters
+    ----------
+    spot, strike : array_like
+        Quote currency per unit of underlying, above 0.
+    vol : array_like
+        Per square root of a year: 0.6 is 60 %.
+    years : array_like
+        Time to expiry in years of 365 days.
+    phi : array_like
+        +1 for calls, -1 for puts.
+    rate, dividend_yield : array_like
+        Continuous, per year.
+    payoff : 'cash' or 'asset'
+        One unit of quote currency, or the underlying itself.
+    order : int
+        1: value, delta, gamma, vega, theta, rho. 2: also vanna, volga, charm, veta, dual_delta, dual_gamma.
+        3: also speed, zomma, color, ultima. Left out: that of ``out``, or 1.
+    out : Greeks, optional
+        Where to write; its shape must be what the inputs broadcast to. Nothing is allocated then.
+    threads : int
+        For large batches. Results do not depend on it.
+
+    Returns
+    -------
+    Greeks
+        Bare partial derivatives: vega per 1.00 of vol, rho per 1.00 of rate, theta, charm, veta and color per year of
+        calendar time. Numbers for numbers, arrays for arrays. ``status`` says of each row whether it is a limit or has
+        no value: years = 0 or vol = 0 give the payoff; a NaN, an infinity, a price out of range, a negative vol or time
+        and a phi other than +1 or -1 give NaN in every column of that row and leave the others alone.
 
     Raises
     ------
@@ -603,20 +739,21 @@ def inverse(
         Time to expiry in years of 365 days.
     phi : array_like
         +1 for calls, -1 for puts.
-        order : int
-            1: value, delta, gamma, vega, theta, rho.
-        out : Greeks, optional
-            Where to write; its shape must be what the inputs broadcast to. Nothing is allocated then.
-        threads : int
-            For large batches. Results do not depend on it.
+    order : int
+        1: value, delta, gamma, vega, theta, rho. 2: also vanna, volga, charm, veta, dual_delta, dual_gamma.
+        3: also speed, zomma, color, ultima. Left out: that of ``out``, or 1.
+    out : Greeks, optional
+        Where to write; its shape must be what the inputs broadcast to. Nothing is allocated then.
+    threads : int
+        For large batches. Results do not depend on it.
 
     Returns
     -------
     Greeks
-        Bare partial derivatives: vega per 1.00 of vol, rho per 1.00 of rate, theta per year of calendar time.
-        Numbers for numbers, arrays for arrays. ``status`` says of each row whether it is a limit or has no value:
-        years = 0 or vol = 0 give the payoff; a NaN, an infinity, a price at or below 0, a negative vol or time and a
-        phi other than +1 or -1 give NaN in every column of that row and leave the others alone.
+        Bare partial derivatives: vega per 1.00 of vol, rho per 1.00 of rate, theta, charm, veta and color per year of
+        calendar time. Numbers for numbers, arrays for arrays. ``status`` says of each row whether it is a limit or has
+        no value: years = 0 or vol = 0 give the payoff; a NaN, an infinity, a price out of range, a negative vol or time
+        and a phi other than +1 or -1 give NaN in every column of that row and leave the others alone.
 
     Raises
     ------

@@ -480,7 +480,7 @@ def test_inputs_may_be_the_columns_of_out():
         (lambda: black76(F, K, VOL, YEARS, 1, order="x"), TypeError, "integer"),
         (lambda: black76(F, K, VOL, YEARS, 1, threads=0), ValueError, "threads must be at least 1, got 0"),
         (lambda: black76(F, K, VOL, YEARS, 1, out=np.zeros(3)), TypeError, "out must be a Greeks, got numpy.ndarray"),
-        (lambda: Greeks((3,), model="heston"), ValueError, "black76, bsm, inverse"),
+        (lambda: Greeks((3,), model="heston"), ValueError, "black76, bsm, bachelier, inverse, digital"),
         (lambda: Greeks((-3,)), ValueError, "-3"),
         (lambda: black76(F, K, VOL, YEARS, 1).rho_dividend, AttributeError, "black76 has no rho_dividend"),
     ],

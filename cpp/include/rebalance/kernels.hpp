@@ -1,6 +1,7 @@
 /// The kernel table: one row of function pointers for each instruction set, chosen once.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -49,12 +50,13 @@ enum RemarkSum : int {
   kRemarkSums
 };
 
+/// One model's kernel for each order of derivatives: [0] writes the outputs of order 1, [2] all of them.
+using PriceKernel = void (*)(const PriceColumns&) noexcept;
+using PriceKernels = std::array<PriceKernel, 3>;
+
 struct KernelTable {
   simd::Isa isa;
-  void (*black76)(const PriceColumns&) noexcept;
-  void (*black76_undiscounted)(const PriceColumns&) noexcept;
-  void (*bsm)(const PriceColumns&) noexcept;
-  void (*inverse)(const PriceColumns&) noexcept;
+  PriceKernels black76, black76_undiscounted, bsm, bachelier, inverse, digital_cash, digital_asset;
   void (*remark)(double forward, double log_forward, const RemarkColumns&) noexcept;
   /// The sums of consecutive blocks, added block by block and then folded 8 -> 4 -> 2 -> 1, to kRemarkSums totals.
   void (*add_blocks)(const double* sums, std::size_t blocks, double* totals) noexcept;

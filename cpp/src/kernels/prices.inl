@@ -10,10 +10,10 @@ namespace rebalance::kernels {
 /// Price the rows from `row` on, as many as V is wide, then finish those outside the kernel's domain one at a time.
 ///
 /// All of them are read before any is written, so an output column may be an input column.
-template <class V, class Model>
+template <class V, class Model, int kOrder>
 REBALANCE_INLINE void price_pack(const PriceColumns& c, std::size_t row) noexcept {
   using Traits = pricing::Traits<Model>;
-  constexpr int kInputs = Traits::kInputs, kOutputs = sizeof Model::kOutputs / sizeof(pricing::Greek);
+  constexpr int kInputs = Traits::kInputs, kOutputs = Model::kCounts[kOrder - 1];
   V in[kInputs];
 #pragma GCC unroll 16
   for (int j = 0; j < kInputs; ++j) in[j] = V::load(c.in[j] + row);
@@ -25,8 +25,8 @@ REBALANCE_INLINE void price_pack(const PriceColumns& c, std::size_t row) noexcep
     select(inside, V(1.0), V(0.0)).store(done);
   }
 
-  const pricing::Greeks<V> g = Model::evaluate(Traits::inputs(in), math::log_ratio(in[0], in[1]));
-#pragma GCC unroll 16
+  const pricing::Greeks<V> g = Traits::template evaluate<kOrder>(in);
+#pragma GCC unroll 20
   for (int j = 0; j < kOutputs; ++j) g.get(Model::kOutputs[j]).store(c.out[j] + row);
   __builtin_memset(c.status + row, 0, V::kWidth);
 
@@ -35,18 +35,18 @@ REBALANCE_INLINE void price_pack(const PriceColumns& c, std::size_t row) noexcep
       if (done[i] != 0.0) continue;
       double one_in[kInputs], one_out[kOutputs];
       for (int j = 0; j < kInputs; ++j) one_in[j] = kept[j][i];
-      c.status[row + i] = static_cast<std::uint8_t>(pricing::finish_row<Model>(one_in, one_out));
+      c.status[row + i] = static_cast<std::uint8_t>(pricing::finish_row<Model>(one_in, one_out, kOutputs));
       for (int j = 0; j < kOutputs; ++j) c.out[j][row + i] = one_out[j];
     }
   }
 }
 
 /// Price every row: wide packs, then narrow ones for what is left. No row's result depends on its pack.
-template <class Wide, class Narrow, class Model>
+template <class Wide, class Narrow, class Model, int kOrder>
 void price_rows(const PriceColumns& c) noexcept {
   std::size_t row = 0;
-  for (; row + Wide::kWidth <= c.rows; row += Wide::kWidth) price_pack<Wide, Model>(c, row);
-  for (; row < c.rows; row += Narrow::kWidth) price_pack<Narrow, Model>(c, row);
+  for (; row + Wide::kWidth <= c.rows; row += Wide::kWidth) price_pack<Wide, Model, kOrder>(c, row);
+  for (; row < c.rows; row += Narrow::kWidth) price_pack<Narrow, Model, kOrder>(c, row);
 }
 
 /// y = F(x) for whole columns.

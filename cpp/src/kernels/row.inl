@@ -6,6 +6,13 @@
 
 namespace rebalance::kernels {
 
+/// One model's loops. Order 1 takes packs of First at a time, the higher orders, which keep more alive, of Higher.
+template <class First, class Higher, class Narrow, class Model>
+constexpr PriceKernels orders() {
+  return {price_rows<First, Narrow, Model, 1>, price_rows<Higher, Narrow, Model, 2>,
+          price_rows<Higher, Narrow, Model, 3>};
+}
+
 /// The packs that each loop takes at a time. Wide: Black-76 and inverse; Medium: bsm, which keeps more alive; Narrow:
 /// rows left over; Mark: the re-mark loop.
 template <class Wide, class Medium, class Narrow, class Mark>
@@ -13,10 +20,13 @@ constexpr KernelTable row(simd::Isa isa) {
   static_assert(kLanes % Narrow::kWidth == 0 && Wide::kWidth % kLanes == 0 && kSumRows % Mark::kWidth == 0);
   return {
       .isa = isa,
-      .black76 = price_rows<Wide, Narrow, pricing::Black76Model<true>>,
-      .black76_undiscounted = price_rows<Wide, Narrow, pricing::Black76Model<false>>,
-      .bsm = price_rows<Medium, Narrow, pricing::Bsm>,
-      .inverse = price_rows<Wide, Narrow, pricing::Inverse>,
+      .black76 = orders<Wide, Medium, Narrow, pricing::Black76Model<true>>(),
+      .black76_undiscounted = orders<Wide, Medium, Narrow, pricing::Black76Model<false>>(),
+      .bsm = orders<Medium, Medium, Narrow, pricing::Bsm>(),
+      .bachelier = orders<Wide, Medium, Narrow, pricing::Bachelier>(),
+      .inverse = orders<Wide, Medium, Narrow, pricing::Inverse>(),
+      .digital_cash = orders<Medium, Medium, Narrow, pricing::Digital<pricing::Payoff::cash>>(),
+      .digital_asset = orders<Medium, Medium, Narrow, pricing::Digital<pricing::Payoff::asset>>(),
       .remark = remark<Mark>,
       .add_blocks = add_blocks<Mark>,
       .exp = map_rows<Narrow, Exp>,

@@ -8,9 +8,6 @@ namespace {
 
 using S = simd::Vec<simd::Scalar>;
 
-template <class Model>
-constexpr int kOutputs = sizeof(Model::kOutputs) / sizeof(Greek);
-
 /// The first thing wrong with the inputs, or which limit they are, or ok.
 template <class Model>
 RowStatus classify(const double* in) {
@@ -23,7 +20,7 @@ RowStatus classify(const double* in) {
   }
   const double vol = in[2], years = in[3], phi = in[4];
   if (phi != 1.0 && phi != -1.0) return RowStatus::bad_phi;
-  if (in[0] <= 0.0 || in[1] <= 0.0) return RowStatus::nonpositive_price;
+  if (!Traits<Model>::kSigned && (in[0] <= 0.0 || in[1] <= 0.0)) return RowStatus::nonpositive_price;
   if (vol < 0.0) return RowStatus::negative_vol;
   if (years < 0.0) return RowStatus::expired;
   S scalars[kInputs];
@@ -42,17 +39,39 @@ double exercised(double asset, double strike, double phi) {
 
 double discount_factor(double rate, double years) { return discount(S(rate), S(years)).v; }
 
-Greeks<double> payoff(const Black76Inputs<double>& in) {
+/// What is left of a model when nothing moves any more, or it is time.
+template <class Model>
+Greeks<double> payoff(const typename Model::template Inputs<double>& in);
+
+Greeks<double> on_forward(const Black76Inputs<double>& in) {
   const double d = discount_factor(in.rate, in.years), step = exercised(in.forward, in.strike, in.phi);
   Greeks<double> g{};
   g.value = d * std::fmax(in.phi * (in.forward - in.strike), 0.0);
   g.delta = d * in.phi * step;
   g.theta = in.rate * g.value;
   g.rho = -in.years * g.value;
+  g.charm = in.rate * g.delta;
+  g.dual_delta = -g.delta;
   return g;
 }
 
-Greeks<double> payoff(const Inverse::Inputs<double>& in) {
+template <>
+Greeks<double> payoff<Black76Model<true>>(const Black76Inputs<double>& in) {
+  return on_forward(in);
+}
+
+template <>
+Greeks<double> payoff<Black76Model<false>>(const Black76Inputs<double>& in) {
+  return on_forward(in);
+}
+
+template <>
+Greeks<double> payoff<Bachelier>(const Black76Inputs<double>& in) {
+  return on_forward(in);
+}
+
+template <>
+Greeks<double> payoff<Inverse>(const Inverse::Inputs<double>& in) {
   const double step = exercised(in.forward, in.strike, in.phi);
   Greeks<double> g{};
   g.value = std::fmax(in.phi * (in.forward - in.strike), 0.0) / in.forward;
@@ -60,39 +79,85 @@ Greeks<double> payoff(const Inverse::Inputs<double>& in) {
   g.gamma_pa = -2.0 * g.delta_pa;
   g.delta = g.delta_pa / in.forward;
   g.gamma = g.gamma_pa / in.forward / in.forward;
+  g.dual_delta = -in.phi * step / in.forward;
+  g.speed = -3.0 * g.gamma / in.forward;
   return g;
 }
 
-Greeks<double> payoff(const Bsm::Inputs<double>& in) {
-  const double asset_discount = discount_factor(in.dividend_yield, in.years);
-  const double asset = in.spot * asset_discount, strike = in.strike * discount_factor(in.rate, in.years);
-  const double step = exercised(asset, strike, in.phi);
+/// Spot options: the two legs that are exchanged, each discounted.
+struct Legs {
+  double asset_discount, strike_discount, asset, strike, step;
+
+  explicit Legs(const Bsm::Inputs<double>& in)
+      : asset_discount(discount_factor(in.dividend_yield, in.years)),
+        strike_discount(discount_factor(in.rate, in.years)),
+        asset(in.spot * asset_discount),
+        strike(in.strike * strike_discount),
+        step(exercised(asset, strike, in.phi)) {}
+};
+
+template <>
+Greeks<double> payoff<Bsm>(const Bsm::Inputs<double>& in) {
+  const Legs legs(in);
   Greeks<double> g{};
-  g.value = std::fmax(in.phi * (asset - strike), 0.0);
-  g.delta = in.phi * asset_discount * step;
-  g.theta = in.phi * step * (in.dividend_yield * asset - in.rate * strike);
-  g.rho = in.phi * step * in.years * strike;
-  g.rho_dividend = -in.phi * step * in.years * asset;
+  g.value = std::fmax(in.phi * (legs.asset - legs.strike), 0.0);
+  g.delta = in.phi * legs.asset_discount * legs.step;
+  g.theta = in.phi * legs.step * (in.dividend_yield * legs.asset - in.rate * legs.strike);
+  g.rho = in.phi * legs.step * in.years * legs.strike;
+  g.rho_dividend = -in.phi * legs.step * in.years * legs.asset;
+  g.charm = in.dividend_yield * g.delta;
+  g.dual_delta = -in.phi * legs.strike_discount * legs.step;
   return g;
 }
 
-/// How each derivative scales when all prices are multiplied by 2^k: as 2^(k power).
+template <>
+Greeks<double> payoff<Digital<Payoff::cash>>(const Bsm::Inputs<double>& in) {
+  const Legs legs(in);
+  Greeks<double> g{};
+  g.value = legs.strike_discount * legs.step;
+  g.theta = in.rate * g.value;
+  g.rho = -in.years * g.value;
+  return g;
+}
+
+template <>
+Greeks<double> payoff<Digital<Payoff::asset>>(const Bsm::Inputs<double>& in) {
+  const Legs legs(in);
+  Greeks<double> g{};
+  g.value = legs.asset * legs.step;
+  g.delta = legs.asset_discount * legs.step;
+  g.theta = in.dividend_yield * g.value;
+  g.rho_dividend = -in.years * g.value;
+  g.charm = in.dividend_yield * g.delta;
+  return g;
+}
+
+/// How each output scales when all prices are multiplied by 2^k: as 2^(k power). A value in quote currency has power
+/// 1, and every derivative in a price takes one away.
 template <class Model>
 int price_power(Greek greek) {
-  constexpr bool kCoin = std::is_same_v<Model, Inverse>;
+  constexpr bool kPure = std::is_same_v<Model, Inverse> || std::is_same_v<Model, Digital<Payoff::cash>>;
+  constexpr int kValue = kPure ? 0 : 1;
   switch (greek) {
-    case Greek::delta: return kCoin ? -1 : 0;
-    case Greek::gamma: return kCoin ? -2 : -1;
     case Greek::delta_pa:
     case Greek::gamma_pa: return 0;
-    default: return kCoin ? 0 : 1;
+    case Greek::delta:
+    case Greek::vanna:
+    case Greek::charm:
+    case Greek::dual_delta: return kValue - 1;
+    case Greek::gamma:
+    case Greek::zomma:
+    case Greek::color:
+    case Greek::dual_gamma: return kValue - 2;
+    case Greek::speed: return kValue - 3;
+    default: return kValue;
   }
 }
 
 /// The formula itself for prices, vols or times that the kernel's arithmetic could not hold: prices are scaled to
 /// about 1, and a total deviation of a thousand stands for any larger one.
 template <class Model>
-void rescaled(const double* in, double* out) {
+void rescaled(const double* in, double* out, int outputs) {
   constexpr int kInputs = Traits<Model>::kInputs;
   S row[kInputs];
   for (int j = 0; j < kInputs; ++j) row[j] = in[j];
@@ -104,32 +169,62 @@ void rescaled(const double* in, double* out) {
   const math::Split<S> x = std::fmin(in[0], in[1]) > 0x1p-1000
                                ? math::log_ratio(S(in[0]), S(in[1]))
                                : math::Split<S>{math::log(S(in[0])).v - math::log(S(in[1])).v, 0.0};
-  const Greeks<S> g = Model::evaluate(Traits<Model>::inputs(row), x);
-  for (int j = 0; j < kOutputs<Model>; ++j) {
+  const Greeks<S> g = Model::template evaluate<3>(Traits<Model>::inputs(row), x);
+  for (int j = 0; j < outputs; ++j) {
     out[j] = std::ldexp(g.get(Model::kOutputs[j]).v, -k * price_power<Model>(Model::kOutputs[j]));
+  }
+}
+
+/// A normal vol is a price too: prices are scaled so that the largest of the three is about 1, and the powers of vol
+/// are taken back with them.
+int normal_vol_power(Greek greek) {
+  switch (greek) {
+    case Greek::vega:
+    case Greek::veta: return 0;
+    case Greek::vanna:
+    case Greek::volga: return -1;
+    case Greek::zomma:
+    case Greek::ultima: return -2;
+    default: return price_power<Bachelier>(greek);
+  }
+}
+
+template <>
+void rescaled<Bachelier>(const double* in, double* out, int outputs) {
+  const double root = std::sqrt(in[3]), s = in[2] * root;
+  const int k = -std::ilogb(std::fmax(std::fmax(std::fabs(in[0]), std::fabs(in[1])), s));
+  S row[6];
+  for (int j = 0; j < 6; ++j) row[j] = in[j];
+  row[0] = std::ldexp(in[0], k);
+  row[1] = std::ldexp(in[1], k);
+  row[2] = std::ldexp(in[2], k);
+  const Greeks<S> g = Bachelier::evaluate<3>(Traits<Bachelier>::inputs(row));
+  for (int j = 0; j < outputs; ++j) {
+    out[j] = std::ldexp(g.get(Bachelier::kOutputs[j]).v, -k * normal_vol_power(Bachelier::kOutputs[j]));
   }
 }
 
 }  // namespace
 
 template <class Model>
-RowStatus finish_row(const double* in, double* out) noexcept {
+RowStatus finish_row(const double* in, double* out, int outputs) noexcept {
   const RowStatus status = classify<Model>(in);
   if (status == RowStatus::ok) {
-    rescaled<Model>(in, out);
-  } else {
-    Greeks<double> g{};
-    if (has_value(status)) g = payoff(Traits<Model>::inputs(in));
-    for (int j = 0; j < kOutputs<Model>; ++j) {
-      out[j] = has_value(status) ? g.get(Model::kOutputs[j]) : kNaN;
-    }
+    rescaled<Model>(in, out, outputs);
+    return status;
   }
+  Greeks<double> g{};
+  if (has_value(status)) g = payoff<Model>(Traits<Model>::inputs(in));
+  for (int j = 0; j < outputs; ++j) out[j] = has_value(status) ? g.get(Model::kOutputs[j]) : kNaN;
   return status;
 }
 
-template RowStatus finish_row<Black76Model<true>>(const double*, double*) noexcept;
-template RowStatus finish_row<Black76Model<false>>(const double*, double*) noexcept;
-template RowStatus finish_row<Bsm>(const double*, double*) noexcept;
-template RowStatus finish_row<Inverse>(const double*, double*) noexcept;
+template RowStatus finish_row<Black76Model<true>>(const double*, double*, int) noexcept;
+template RowStatus finish_row<Black76Model<false>>(const double*, double*, int) noexcept;
+template RowStatus finish_row<Bsm>(const double*, double*, int) noexcept;
+template RowStatus finish_row<Bachelier>(const double*, double*, int) noexcept;
+template RowStatus finish_row<Inverse>(const double*, double*, int) noexcept;
+template RowStatus finish_row<Digital<Payoff::cash>>(const double*, double*, int) noexcept;
+template RowStatus finish_row<Digital<Payoff::asset>>(const double*, double*, int) noexcept;
 
 }  // namespace rebalance::pricing

@@ -4,6 +4,11 @@
 ///   value = D phi (F N(phi d1) - K N(phi d2))
 ///   delta = D phi N(phi d1)      gamma = D n(d1) / (F s)      vega = D F n(d1) sqrt(years)
 ///   theta = rate value - D F n(d1) vol / (2 sqrt(years))      rho = -years value
+///   vanna = -D n(d1) d2 / vol     volga = vega d1 d2 / vol
+///   charm = rate delta + D n(d1) d2 / (2 years)     veta = vega (rate - (1 + d1 d2) / (2 years))
+///   dual_delta = -D phi N(phi d2)     dual_gamma = gamma (F / K)^2
+///   speed = -gamma (d1 / s + 1) / F     zomma = gamma (d1 d2 - 1) / vol
+///   color = gamma (rate + (1 - d1 d2) / (2 years))     ultima: european.hpp
 ///
 /// Derivatives hold the forward fixed. theta is with respect to calendar time, per year.
 ///
@@ -31,13 +36,13 @@ REBALANCE_INLINE Moneyness<V> moneyness(math::Split<V> x, Stddev<V> s) {
   return {h, lost * s.inverse};
 }
 
-/// n(d1) with d1 = h + s/2, every rounding on the way carried along.
+/// n(h + side s), every rounding on the way carried along: side is 1/2 for d1, -1/2 for d2.
 template <class V>
-REBALANCE_INLINE V density_at_d1(Moneyness<V> m, Stddev<V> s) {
-  const V half = V(0.5) * s.high, d1 = m.h + half;
-  const V b = d1 - m.h;
-  const V d1_low = (m.h - (d1 - b)) + (half - b) + fma(V(0.5), s.low, m.h_low);
-  return math::normal_density(d1, d1_low);
+REBALANCE_INLINE V density_at(Moneyness<V> m, Stddev<V> s, V side) {
+  const V half = side * s.high, d = m.h + half;
+  const V b = d - m.h;
+  const V d_low = (m.h - (d - b)) + (half - b) + fma(side, s.low, m.h_low);
+  return math::normal_density(d, d_low);
 }
 
 /// e^{-rate years} for |rate years| <= 700, within |rate years| half-ulps of the exponent and one of its own.
@@ -61,7 +66,11 @@ template <bool kDiscounted>
 struct Black76Model {
   static constexpr const char* kName = "black76";
   static constexpr const char* kInputs[] = {"forward", "strike", "vol", "years", "phi", "rate"};
-  static constexpr Greek kOutputs[] = {Greek::value, Greek::delta, Greek::gamma, Greek::vega, Greek::theta, Greek::rho};
+  static constexpr Greek kOutputs[] = {Greek::value,      Greek::delta, Greek::gamma, Greek::vega,  Greek::theta,
+                                       Greek::rho,  //
+                                       Greek::vanna,      Greek::volga, Greek::charm, Greek::veta,  Greek::dual_delta,
+                                       Greek::dual_gamma, Greek::speed, Greek::zomma, Greek::color, Greek::ultima};
+  static constexpr int kCounts[] = {6, 12, 16};  ///< how many of them belong to order 1, 2, 3
 
   template <class V>
   using Inputs = Black76Inputs<V>;
@@ -70,7 +79,7 @@ struct Black76Model {
   template <class V>
   struct Undiscounted {
     European<V> option;
-    V density, sqrt_years, inverse_s, inverse_sf;  // n(d1), sqrt(years), 1/s, 1/(s F)
+    V density, sqrt_years, h, s, inverse_s, inverse_sf;  // n(d1), sqrt(years), x/s, s, 1/s, 1/(s F)
   };
 
   template <class V>
@@ -79,14 +88,19 @@ struct Black76Model {
     const V inverse_sf = V(1.0) / (s_high * forward), inverse_s = inverse_sf * forward;
     const Stddev<V> s{s_high, stddev_low(vol, years, sqrt_years, s_high, inverse_s), inverse_s};
     const Moneyness<V> m = moneyness(x, s);
-    const V density = density_at_d1(m, s);
+    const V density = density_at(m, s, V(0.5));
     return {european<Rare::no>(forward, strike, abs(forward - strike), abs(m.h), s.high, density, x.high <= V(0.0),
                                phi > V(0.0)),
-            density, sqrt_years, inverse_s, inverse_sf};
+            density,
+            sqrt_years,
+            m.h,
+            s.high,
+            inverse_s,
+            inverse_sf};
   }
 
   /// x is log_ratio(forward, strike).
-  template <class V>
+  template <int kOrder, class V>
   REBALANCE_INLINE static Greeks<V> evaluate(const Inputs<V>& in, math::Split<V> x) {
     const Undiscounted<V> u = undiscounted(in.forward, in.strike, in.vol, in.years, in.phi, x);
     const V e = in.forward * u.density;
@@ -96,8 +110,9 @@ struct Black76Model {
     g.gamma = u.density * u.inverse_sf;
     g.vega = e * u.sqrt_years;
     g.theta = V(-0.5) * (e * in.vol) * (in.vol * u.inverse_s);
+    V d = 1.0;
     if constexpr (kDiscounted) {
-      const V d = discount(in.rate, in.years);
+      d = discount(in.rate, in.years);
       g.value = g.value * d;
       g.delta = g.delta * d;
       g.gamma = g.gamma * d;
@@ -105,6 +120,32 @@ struct Black76Model {
       g.theta = fma(in.rate, g.value, g.theta * d);
     }
     g.rho = fnma(in.years, g.value, V(0.0));
+    if constexpr (kOrder >= 2) {
+      const Deviations<V> v = deviations(u.h, u.s);
+      const V inverse_vol = u.sqrt_years * u.inverse_s, root = in.vol * u.inverse_s, half_rate = V(0.5) * root * root;
+      const V inverse_strike = V(1.0) / in.strike, ratio = in.forward * inverse_strike;
+      const V bent = (kDiscounted ? u.density * d : u.density) * v.d2;
+      g.vanna = -bent * inverse_vol;
+      g.volga = g.vega * v.product * inverse_vol;
+      g.charm = bent * half_rate;
+      g.veta = -(V(1.0) + v.product) * half_rate;
+      g.dual_delta = -in.phi * u.option.strike_leg * inverse_strike;
+      g.dual_gamma = g.gamma * ratio * ratio;
+      if constexpr (kOrder >= 3) {
+        g.speed = -g.gamma * fma(v.d1, u.inverse_s, V(1.0)) * (u.inverse_sf * u.s);
+        g.zomma = g.gamma * (v.product - V(1.0)) * inverse_vol;
+        g.color = (V(1.0) - v.product) * half_rate;
+        g.ultima = ultima(g.vega, inverse_vol, v);
+      }
+      if constexpr (kDiscounted) {
+        g.charm = fma(in.rate, g.delta, g.charm);
+        g.veta = in.rate + g.veta;
+        g.dual_delta = g.dual_delta * d;
+        if constexpr (kOrder >= 3) g.color = in.rate + g.color;
+      }
+      g.veta = g.vega * g.veta;
+      if constexpr (kOrder >= 3) g.color = g.gamma * g.color;
+    }
     return g;
   }
 };

@@ -78,4 +78,27 @@ REBALANCE_INLINE European<V> european(V asset, V strike, V intrinsic, V z, V s, 
           select(strike_flip, strike - leg, leg)};
 }
 
+/// d1 and d2 as the higher derivatives take them: within +-200, beyond which no density is left beside them and the
+/// product of several might overflow.
+template <class V>
+struct Deviations {
+  V d1, d2, product;
+};
+
+template <class V>
+REBALANCE_INLINE Deviations<V> deviations(V h, V s) {
+  const V half = V(0.5) * s, end = 200.0;
+  const V d1 = min(max(h + half, -end), end), d2 = min(max(h - half, -end), end);
+  return {d1, d2, d1 * d2};
+}
+
+/// d3V/dvol3 of every option whose vega is proportional to n(d1), Black's and its relatives.
+///
+///   ultima = -(vega / vol^2) (d1 d2 (1 - d1 d2) + d1^2 + d2^2)
+template <class V>
+REBALANCE_INLINE V ultima(V vega, V inverse_vol, Deviations<V> d) {
+  const V bracket = fma(d.product, V(1.0) - d.product, fma(d.d1, d.d1, d.d2 * d.d2));
+  return -(vega * bracket) * inverse_vol * inverse_vol;
+}
+
 }  // namespace rebalance::pricing

@@ -3,6 +3,10 @@
 ///   C = V / F      delta = dC/dF = phi K N(phi d2) / F^2      gamma = d2C/dF2 = gamma_pa / F^2
 ///   delta_pa = F dC/dF = phi (K/F) N(phi d2)                  gamma_pa = F^2 d2C/dF2 = n(d1)/s - 2 delta_pa
 ///   vega = n(d1) sqrt(years)     theta = -n(d1) vol / (2 sqrt(years))     rho = 0
+///   vanna = -n(d1) d1 / (F vol)     volga = vega d1 d2 / vol     charm = n(d1) d1 / (2 F years)
+///   veta = -vega (1 + d1 d2) / (2 years)     dual_delta = -delta_pa / K     dual_gamma = n(d1) / (s K^2)
+///   speed = (6 delta_pa - n(d1) (4 + d1 / s) / s) / F^3     zomma = n(d1) ((d1 d2 - 1) / s + 2 d1) / (vol F^2)
+///   color = -zomma vol / (2 years)     ultima: european.hpp
 ///
 /// Plain derivatives of the coin value in the forward, plus the premium-adjusted pair that coin-margined venues show
 /// ("net transaction" or PA delta). gamma_pa changes sign deep in the money, where its two terms cancel.
@@ -20,8 +24,11 @@ namespace rebalance::pricing {
 struct Inverse {
   static constexpr const char* kName = "inverse";
   static constexpr const char* kInputs[] = {"forward", "strike", "vol", "years", "phi"};
-  static constexpr Greek kOutputs[] = {Greek::value, Greek::delta, Greek::gamma,    Greek::vega,
-                                       Greek::theta, Greek::rho,   Greek::delta_pa, Greek::gamma_pa};
+  static constexpr Greek kOutputs[] = {
+      Greek::value,      Greek::delta,      Greek::gamma, Greek::vega,  Greek::theta, Greek::rho,
+      Greek::delta_pa,   Greek::gamma_pa,   Greek::vanna, Greek::volga, Greek::charm, Greek::veta,
+      Greek::dual_delta, Greek::dual_gamma, Greek::speed, Greek::zomma, Greek::color, Greek::ultima};
+  static constexpr int kCounts[] = {8, 14, 18};
 
   template <class V>
   struct Inputs {
@@ -29,7 +36,7 @@ struct Inverse {
   };
 
   /// x is log_ratio(forward, strike).
-  template <class V>
+  template <int kOrder, class V>
   REBALANCE_INLINE static Greeks<V> evaluate(const Inputs<V>& in, math::Split<V> x) {
     const auto u = Black76::undiscounted(in.forward, in.strike, in.vol, in.years, in.phi, x);
     const V inverse_f = V(1.0) / in.forward;
@@ -42,6 +49,26 @@ struct Inverse {
     g.vega = u.density * u.sqrt_years;
     g.theta = V(-0.5) * (u.density * in.vol) * (in.vol * u.inverse_s);
     g.rho = V(0.0);
+    if constexpr (kOrder >= 2) {
+      const Deviations<V> v = deviations(u.h, u.s);
+      const V inverse_vol = u.sqrt_years * u.inverse_s, root = in.vol * u.inverse_s, half_rate = V(0.5) * root * root;
+      const V inverse_strike = V(1.0) / in.strike;
+      const V bent = u.density * v.d1 * inverse_f;
+      g.vanna = -bent * inverse_vol;
+      g.volga = g.vega * v.product * inverse_vol;
+      g.charm = bent * half_rate;
+      g.veta = -(g.vega * (V(1.0) + v.product)) * half_rate;
+      g.dual_delta = -g.delta_pa * inverse_strike;
+      g.dual_gamma = u.density * u.inverse_s * inverse_strike * inverse_strike;
+      if constexpr (kOrder >= 3) {
+        const V tail = u.density * fma(v.d1, u.inverse_s, V(4.0)) * u.inverse_s;
+        g.speed = fma(V(6.0), g.delta_pa, -tail) * inverse_f * inverse_f * inverse_f;
+        const V bend = u.density * fma(v.product - V(1.0), u.inverse_s, v.d1 + v.d1) * inverse_f * inverse_f;
+        g.zomma = bend * inverse_vol;
+        g.color = -bend * half_rate;
+        g.ultima = ultima(g.vega, inverse_vol, v);
+      }
+    }
     return g;
   }
 };

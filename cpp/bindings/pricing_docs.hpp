@@ -1,0 +1,136 @@
+/// What help() says of the pricing functions; their first lines are also where the stubs come from.
+#pragma once
+
+namespace rebalance::bindings::docs {
+
+// clang-format off
+#define REBALANCE_PRICING_TAIL \
+    "order : int\n" \
+    "    1: value, delta, gamma, vega, theta, rho. 2: also vanna, volga, charm, veta, dual_delta, dual_gamma.\n" \
+    "    3: also speed, zomma, color, ultima. Left out: that of ``out``, or 1.\n" \
+    "out : Greeks, optional\n" \
+    "    Where to write; its shape must be what the inputs broadcast to. Nothing is allocated then.\n" \
+    "threads : int\n" \
+    "    For large batches. Results do not depend on it.\n" \
+    "\n" \
+    "Returns\n" \
+    "-------\n" \
+    "Greeks\n" \
+    "    Bare partial derivatives: vega per 1.00 of vol, rho per 1.00 of rate, theta, charm, veta and color per year of\n" \
+    "    calendar time. Numbers for numbers, arrays for arrays. ``status`` says of each row whether it is a limit or has\n" \
+    "    no value: years = 0 or vol = 0 give the payoff; a NaN, an infinity, a price out of range, a negative vol or time\n" \
+    "    and a phi other than +1 or -1 give NaN in every column of that row and leave the others alone.\n" \
+    "\n" \
+    "Raises\n" \
+    "------\n" \
+    "ValueError\n" \
+    "    If the shapes do not broadcast, or ``out`` does not fit. Both shapes are given.\n" \
+    "TypeError\n" \
+    "    If an argument is not made of real numbers. It is named.\n"
+
+inline constexpr char kBlack76[] =
+    "black76(forward: numpy.typing.ArrayLike, strike: numpy.typing.ArrayLike, vol: numpy.typing.ArrayLike, years: numpy.typing.ArrayLike, phi: numpy.typing.ArrayLike, rate: numpy.typing.ArrayLike = 0.0, *, order: int = 1, out: Greeks | None = None, threads: int = 1) -> Greeks\n"
+    "\n"
+    "Value and Greeks of European options on a forward (Black-76), in quote currency.\n"
+    "\n"
+    "Derivatives hold the forward fixed: rho = -years value. Black (1976), J. Financial Economics 3:167-179.\n"
+    "\n"
+    "Parameters\n"
+    "----------\n"
+    "forward, strike : array_like\n"
+    "    Quote currency per unit of underlying, above 0.\n"
+    "vol : array_like\n"
+    "    Per square root of a year: 0.6 is 60 %.\n"
+    "years : array_like\n"
+    "    Time to expiry in years of 365 days.\n"
+    "phi : array_like\n"
+    "    +1 for calls, -1 for puts.\n"
+    "rate : array_like\n"
+    "    Continuous, per year.\n" REBALANCE_PRICING_TAIL;
+
+inline constexpr char kBsm[] =
+    "bsm(spot: numpy.typing.ArrayLike, strike: numpy.typing.ArrayLike, vol: numpy.typing.ArrayLike, years: numpy.typing.ArrayLike, phi: numpy.typing.ArrayLike, rate: numpy.typing.ArrayLike = 0.0, dividend_yield: numpy.typing.ArrayLike = 0.0, *, order: int = 1, out: Greeks | None = None, threads: int = 1) -> Greeks\n"
+    "\n"
+    "Value and Greeks of European options on a spot price (Black-Scholes-Merton), in quote currency.\n"
+    "\n"
+    "``rho_dividend`` is the derivative in the dividend yield. Black and Scholes (1973), J. Political Economy 81:637-654;\n"
+    "Merton (1973), Bell J. Economics 4:141-183.\n"
+    "\n"
+    "Parameters\n"
+    "----------\n"
+    "spot, strike : array_like\n"
+    "    Quote currency per unit of underlying, above 0.\n"
+    "vol : array_like\n"
+    "    Per square root of a year: 0.6 is 60 %.\n"
+    "years : array_like\n"
+    "    Time to expiry in years of 365 days.\n"
+    "phi : array_like\n"
+    "    +1 for calls, -1 for puts.\n"
+    "rate, dividend_yield : array_like\n"
+    "    Continuous, per year.\n" REBALANCE_PRICING_TAIL;
+
+inline constexpr char kBachelier[] =
+    "bachelier(forward: numpy.typing.ArrayLike, strike: numpy.typing.ArrayLike, normal_vol: numpy.typing.ArrayLike, years: numpy.typing.ArrayLike, phi: numpy.typing.ArrayLike, rate: numpy.typing.ArrayLike = 0.0, *, order: int = 1, out: Greeks | None = None, threads: int = 1) -> Greeks\n"
+    "\n"
+    "Value and Greeks of European options on a forward that moves by amounts (Bachelier), in quote currency.\n"
+    "\n"
+    "Derivatives hold the forward fixed. Bachelier (1900); Schachermayer and Teichmann (2008), Math. Finance 18:155-170.\n"
+    "\n"
+    "Parameters\n"
+    "----------\n"
+    "forward, strike : array_like\n"
+    "    Quote currency per unit of underlying, of any sign.\n"
+    "normal_vol : array_like\n"
+    "    Quote currency per square root of a year.\n"
+    "years : array_like\n"
+    "    Time to expiry in years of 365 days.\n"
+    "phi : array_like\n"
+    "    +1 for calls, -1 for puts.\n"
+    "rate : array_like\n"
+    "    Continuous, per year.\n" REBALANCE_PRICING_TAIL;
+
+inline constexpr char kInverse[] =
+    "inverse(forward: numpy.typing.ArrayLike, strike: numpy.typing.ArrayLike, vol: numpy.typing.ArrayLike, years: numpy.typing.ArrayLike, phi: numpy.typing.ArrayLike, *, order: int = 1, out: Greeks | None = None, threads: int = 1) -> Greeks\n"
+    "\n"
+    "Value in coin and Greeks of coin-settled (inverse) European options.\n"
+    "\n"
+    "The value is black76 / forward; delta and gamma are plain derivatives of it in the forward. ``delta_pa`` =\n"
+    "F dC/dF and ``gamma_pa`` = F^2 d2C/dF2 are the premium-adjusted pair that coin-margined venues report. rho is 0:\n"
+    "the carry is in the forward. Alexander and Imeraj (2023), arXiv:2107.12041.\n"
+    "\n"
+    "Parameters\n"
+    "----------\n"
+    "forward, strike : array_like\n"
+    "    Quote currency per coin, above 0.\n"
+    "vol : array_like\n"
+    "    Per square root of a year: 0.6 is 60 %.\n"
+    "years : array_like\n"
+    "    Time to expiry in years of 365 days.\n"
+    "phi : array_like\n"
+    "    +1 for calls, -1 for puts.\n" REBALANCE_PRICING_TAIL;
+
+inline constexpr char kDigital[] =
+    "digital(spot: numpy.typing.ArrayLike, strike: numpy.typing.ArrayLike, vol: numpy.typing.ArrayLike, years: numpy.typing.ArrayLike, phi: numpy.typing.ArrayLike, rate: numpy.typing.ArrayLike = 0.0, dividend_yield: numpy.typing.ArrayLike = 0.0, *, payoff: str = 'cash', order: int = 1, out: Greeks | None = None, threads: int = 1) -> Greeks\n"
+    "\n"
+    "Value and Greeks of digital options, paid at expiry if phi (S - strike) > 0.\n"
+    "\n"
+    "A European option is phi (asset - strike cash). At the limits, exactly at the strike, half is paid.\n"
+    "Reiner and Rubinstein (1991), Risk 4:75-83.\n"
+    "\n"
+    "Parameters\n"
+    "----------\n"
+    "spot, strike : array_like\n"
+    "    Quote currency per unit of underlying, above 0.\n"
+    "vol : array_like\n"
+    "    Per square root of a year: 0.6 is 60 %.\n"
+    "years : array_like\n"
+    "    Time to expiry in years of 365 days.\n"
+    "phi : array_like\n"
+    "    +1 for calls, -1 for puts.\n"
+    "rate, dividend_yield : array_like\n"
+    "    Continuous, per year.\n"
+    "payoff : 'cash' or 'asset'\n"
+    "    One unit of quote currency, or the underlying itself.\n" REBALANCE_PRICING_TAIL;
+// clang-format on
+
+}  // namespace rebalance::bindings::docs
