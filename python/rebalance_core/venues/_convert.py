@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: There and back of each unit, for a bare derivative.
-_UNITS: dict[str, tuple[Callable[[FloatArray], FloatArray], Callable[[FloatArray], FloatArray]]] = {
+UNITS: dict[str, tuple[Callable[[FloatArray], FloatArray], Callable[[FloatArray], FloatArray]]] = {
     "": (lambda x: x, lambda x: x),
     "point": (units.vega_per_point, units.vega_from_point),
     "day": (units.theta_per_day, units.theta_from_day),
@@ -115,7 +115,7 @@ class BareGreeks(_Record):
 
 
 @dataclass(frozen=True)
-class _State:
+class State:
     """Undiscounted numbers of Black-76 in quote currency, and what the rules need beside them."""
 
     value: FloatArray
@@ -134,7 +134,7 @@ class _State:
 
 
 #: Which derivative a convention means, before units. A spot-style rho needs no N(d2): phi K N(phi d2) = F delta - V.
-_CONVENTIONS: dict[tuple[str, str], Callable[[_State], FloatArray]] = {
+_CONVENTIONS: dict[tuple[str, str], Callable[[State], FloatArray]] = {
     ("price", "black"): lambda g: g.value,
     ("delta", "black"): lambda g: g.delta,
     ("delta", "premium_adjusted"): lambda g: g.delta_pa,
@@ -149,7 +149,7 @@ _CONVENTIONS: dict[tuple[str, str], Callable[[_State], FloatArray]] = {
 }
 
 
-def _state(venue: Venue, greeks: Greeks, forward: Any, years: Any, rate: Any, spot: Any) -> _State:
+def state_of(venue: Venue, greeks: Greeks, forward: Any, years: Any, rate: Any, spot: Any) -> State:
     value, delta, gamma, vega, theta, f, t, r, s = _together(
         greeks.shape,
         {
@@ -163,7 +163,7 @@ def _state(venue: Venue, greeks: Greeks, forward: Any, years: Any, rate: Any, sp
     window = window_share(venue, t)
     if greeks.model == "inverse":
         delta_pa, gamma_pa = np.asarray(greeks.delta_pa), np.asarray(greeks.gamma_pa)
-        return _State(f * value, delta_pa + value, (gamma_pa + 2 * delta_pa) / f, f * vega, f * theta, f, t, r, window)
+        return State(f * value, delta_pa + value, (gamma_pa + 2 * delta_pa) / f, f * vega, f * theta, f, t, r, window)
     growth = np.exp(r * t)
     if greeks.model == "bsm":
         # F = S exp(carry T): the spot's derivatives by the chain rule; holding F instead of S moves theta.
@@ -171,7 +171,7 @@ def _state(venue: Venue, greeks: Greeks, forward: Any, years: Any, rate: Any, sp
         with np.errstate(divide="ignore", invalid="ignore"):
             theta = theta + np.where(t > 0, np.log(f / s) / t, 0.0) * f * delta
     theta = theta - r * value
-    return _State(value * growth, delta * growth, gamma * growth, vega * growth, theta * growth, f, t, r, window)
+    return State(value * growth, delta * growth, gamma * growth, vega * growth, theta * growth, f, t, r, window)
 
 
 def _together(shape: tuple[int, ...], arguments: dict[str, Any]) -> list[FloatArray]:
@@ -187,12 +187,12 @@ def _together(shape: tuple[int, ...], arguments: dict[str, Any]) -> list[FloatAr
     return [np.broadcast_to(x, shape) for x in arrays.values()]
 
 
-def _applied(venue: Venue, rule: Rule, g: _State, mark: FloatArray | None = None) -> FloatArray:
+def applied(venue: Venue, rule: Rule, g: State, mark: FloatArray | None = None) -> FloatArray:
     """One rule on our numbers, unrounded. ``mark`` is the venue's own price, for the cap on theta."""
     x = _CONVENTIONS[rule.name, rule.convention](g)
     if rule.discounted:
         x = x * np.exp(-g.rate * g.years)
-    x = _UNITS[rule.per][0](x)
+    x = UNITS[rule.per][0](x)
     if rule.near_expiry == "days":
         x = x * np.minimum(1.0, units.DAYS_PER_YEAR * g.years)
     if rule.cap:
@@ -204,7 +204,7 @@ def _applied(venue: Venue, rule: Rule, g: _State, mark: FloatArray | None = None
     return x if rule.scale == 1.0 else rule.scale * x
 
 
-def _in_quote(venue: Venue, g: _State, mark: FloatArray | None) -> FloatArray:
+def _in_quote(venue: Venue, g: State, mark: FloatArray | None) -> FloatArray:
     if mark is None:
         return g.value
     own = mark * g.forward if venue.price_unit == "coin" else mark
@@ -271,13 +271,13 @@ def report(
     venue = get(venue)
     if greeks is None:
         greeks = _priced(venue, forward, strike, vol, years, phi, rate, spot)
-    g = _state(venue, greeks, forward, years, rate, spot)
+    g = state_of(venue, greeks, forward, years, rate, spot)
     own = None if mark is None else _together(g.value.shape, {"mark": mark})[0]
     out = {}
     for rule in venue.rules:
         if rule.decays and venue.window_minutes is None:
             continue
-        x = _applied(venue, rule, g, own)
+        x = applied(venue, rule, g, own)
         out[rule.name] = plain(rule.rounded(x) if rounded else x)
     return VenueGreeks(venue, out)
 
@@ -347,9 +347,11 @@ def bare(
     """
     venue = get(venue)
     table = dict(reported._columns) if isinstance(reported, _Record) else columns_of(reported)
-    feed = {rule.name: table[n] for rule in venue.rules if (n := _found(table, rule.name, rule.columns)) is not None}
+    feed = {
+        rule.name: table[n] for rule in venue.rules if (n := found_column(table, rule.name, rule.columns)) is not None
+    }
     if not feed:
-        raise ValueError(f"no number of {venue.name} among the columns {', '.join(table)}; it reports {_listed(venue)}")
+        raise ValueError(f"no number of {venue.name} among the columns {', '.join(table)}; it reports {listed(venue)}")
     if mark is not None and "price" not in feed:
         feed["price"] = mark
     given = {name: _doubles(x, name) for name, x in feed.items()}
@@ -403,7 +405,7 @@ class _Back:
             factor = np.minimum(1.0, units.DAYS_PER_YEAR * self.t)
             self.because(ours, factor <= 0, f"{name} is times min(1, days), and no days are left")
             x = np.where(factor > 0, x / np.where(factor > 0, factor, 1.0), np.nan)
-        x = _UNITS[rule.per][1](x)
+        x = UNITS[rule.per][1](x)
         return np.asarray(x * np.exp(self.r * self.t) if rule.discounted else x, dtype=np.float64)
 
     def delta(self) -> FloatArray:
@@ -453,10 +455,10 @@ def _doubles(x: Any, name: str) -> FloatArray:
     return np.asarray(array, dtype=np.float64)
 
 
-def _found(table: Mapping[str, Any], name: str, others: tuple[str, ...]) -> str | None:
+def found_column(table: Mapping[str, Any], name: str, others: tuple[str, ...]) -> str | None:
     """The first of a feed's names for a column that the table has; the feed's own names come first."""
     return next((n for n in (*others, name) if n in table), None)
 
 
-def _listed(venue: Venue) -> str:
+def listed(venue: Venue) -> str:
     return ", ".join(f"{r.name} ({' or '.join(r.columns)})" if r.columns else r.name for r in venue.rules)

@@ -17,14 +17,17 @@ from rebalance_core._tables import FloatArray, Table, as_array, columns_of, numb
 from rebalance_core.book import _phis
 from rebalance_core.pricing import Greeks, black76
 
-from ._convert import _applied, _found, _listed, _State, _state
+from ._convert import UNITS, State, applied, found_column, listed, state_of
 from ._rules import Rule, Venue, get
 
 __all__ = ["Reconciliation", "reconcile"]
 
 _SECONDS_PER_YEAR = units.DAYS_PER_YEAR * 86_400.0
-#: A cause is named if it explains this share of the lines that are off; a clock, if it explains this share of all lines.
+#: A cause is named if it explains this share of the lines that are off; a clock, if all lines agree to this share too.
 _LIKELY, _CLOCK_LIKELY = 0.5, 0.8
+#: On this many lines or more a cause need not meet the tolerance: what it leaves of the difference may be a hundredth.
+#: On fewer, chance meets one of so many causes easily: only differences of so many tolerances are explained.
+_ENOUGH_LINES, _LEFT_OVER, _BEYOND_CHANCE = 3, 0.01, 20.0
 
 
 # --- our side of each line ---
@@ -43,7 +46,8 @@ class _Case:
     vol: FloatArray | None
     phi: FloatArray | None
     index: FloatArray | None
-    given: _State | None
+    own_forward: FloatArray | None  # the feed's, where another was given
+    given: State | None
     given_status: npt.NDArray[Any] | None
     slack_seconds: float
     slack_forward: float
@@ -53,25 +57,25 @@ class _Case:
         some = {f.name: x[rows] for f in dataclasses.fields(self) if isinstance(x := getattr(self, f.name), np.ndarray)}
         if self.given is not None:
             given = {f.name: getattr(self.given, f.name)[rows] for f in dataclasses.fields(self.given)}
-            some["given"] = _State(**given)
+            some["given"] = State(**given)
         return dataclasses.replace(self, **some)
 
     @cached_property
-    def _priced(self) -> tuple[_State, npt.NDArray[Any]]:
+    def _priced(self) -> tuple[State, npt.NDArray[Any]]:
         if self.given is not None and self.given_status is not None:
             return self.given, self.given_status
         assert self.strike is not None  # one or the other is there: see _case
         assert self.vol is not None
         assert self.phi is not None
         g = black76(self.forward, self.strike, self.vol, self.years, self.phi, self.rate)
-        return _state(self.venue, g, self.forward, self.years, self.rate, None), np.asarray(g.status)
+        return state_of(self.venue, g, self.forward, self.years, self.rate, None), np.asarray(g.status)
 
     @property
     def status(self) -> npt.NDArray[Any]:
         return self._priced[1]
 
     def number(self, rule: Rule) -> FloatArray:
-        return _applied(self.venue, rule, self._priced[0], self.mark)
+        return applied(self.venue, rule, self._priced[0], self.mark)
 
     @cached_property
     def nearby(self) -> list[tuple[_Case, _Case]]:
@@ -120,6 +124,12 @@ def _swapped(field: str, one: Any, other: Any, names: str = "") -> Callable[[Rul
     return change
 
 
+def _per_one(per: str) -> Callable[[Rule], Rule | None]:
+    """The rule's number, cap and all, per 1.00 instead of ``per``."""
+    factor = float(UNITS[per][1](np.array(1.0)))
+    return lambda rule: dataclasses.replace(rule, scale=factor * rule.scale) if rule.per == per else None
+
+
 def _scaled(factor: float) -> Callable[[Rule], Rule]:
     return lambda rule: dataclasses.replace(rule, scale=factor * rule.scale)
 
@@ -132,9 +142,9 @@ _OTHER_RULES: tuple[tuple[str, Callable[[Rule], Rule | None]], ...] = (
     ("the feed is Black's, not premium-adjusted", _swapped("convention", "premium_adjusted", "black", "delta gamma")),
     ("the feed's rho is Black's -T V, not the spot's", _swapped("convention", "spot", "black", "rho")),
     ("the feed's rho is the spot's, not Black's -T V", _swapped("convention", "black", "spot", "rho")),
-    ("the feed is per 1.00 of vol, not per point", _swapped("per", "point", "")),
-    ("the feed is per year, not per day", _swapped("per", "day", "")),
-    ("the feed is per 1.00 of rate, not per 1 %", _swapped("per", "percent", "")),
+    ("the feed is per 1.00 of vol, not per point", _per_one("point")),
+    ("the feed is per year, not per day", _per_one("day")),
+    ("the feed is per 1.00 of rate, not per 1 %", _per_one("percent")),
     ("the feed is per 1 % of rate, not per 1.00", _swapped("per", "", "percent", "rho")),
     ("the feed is not times min(1, days)", _swapped("near_expiry", "days", "")),
     ("the feed is times min(1, days)", _swapped("near_expiry", "", "days", "gamma theta")),
@@ -163,6 +173,10 @@ def _on_index(case: _Case) -> _Case | None:
     return None if case.index is None else dataclasses.replace(case, forward=case.index)
 
 
+def _on_own_forward(case: _Case) -> _Case | None:
+    return None if case.own_forward is None else dataclasses.replace(case, forward=case.own_forward)
+
+
 def _other_phi(case: _Case) -> _Case | None:
     return None if case.phi is None else dataclasses.replace(case, phi=-case.phi)
 
@@ -171,6 +185,7 @@ def _other_phi(case: _Case) -> _Case | None:
 _OTHER_INPUTS: tuple[tuple[str, Callable[[_Case], _Case | None]], ...] = (
     ("vol was given in per cent; a fraction fits", _with_vol(0.01)),
     ("vol was divided by 100 once too often", _with_vol(100.0)),
+    ("the feed is priced on its own forward, not on the one given", _on_own_forward),
     ("the feed is priced on the index, not on the forward", _on_index),
     ("calls and puts are swapped", _other_phi),
     ("the feed counts whole days, rounded down", _with_days(np.floor)),
@@ -192,20 +207,25 @@ def _candidates(case: _Case, rule: Rule) -> Iterator[tuple[str, _Case, Rule]]:
 def _cause(case: _Case, rule: Rule, theirs: FloatArray, compared: Any, off: Any) -> str:
     """The known mistake that explains most of the lines that are off, in words."""
     some, number, n = case.take(off), theirs[off], int(np.sum(off))
+    gap = np.abs(some.number(rule) - number)
+    left_over = _LEFT_OVER * gap if n >= _ENOUGH_LINES else np.zeros(n)
     found = [(int(np.sum(number == 0)), "the feed shows 0")]
     for words, other, other_rule in _candidates(some, rule):
         with np.errstate(all="ignore"):
-            fits = np.abs(other.number(other_rule) - number) <= other.tolerance(other_rule, number)
+            allowed = np.fmax(other.tolerance(other_rule, number), left_over)
+            fits = np.abs(other.number(other_rule) - number) <= allowed
+            if n < _ENOUGH_LINES:
+                fits &= gap >= _BEYOND_CHANCE * allowed
         found.append((int(np.sum(fits)), words))
     best, words = max(found, key=lambda x: x[0])
     if best >= _LIKELY * n:
         return f"{words} ({best} of {n})"
-    return _clock(case.take(compared), rule, theirs[compared]) or "no known mistake fits"
+    return _clock(case.take(compared), rule, theirs[compared], off[compared]) or "no known mistake fits"
 
 
-def _clock(case: _Case, rule: Rule, theirs: FloatArray) -> str:
-    """One shift in time that brings (nearly) all lines together; not tried on fewer than three."""
-    if case.given is not None or len(theirs) < 3:
+def _clock(case: _Case, rule: Rule, theirs: FloatArray, off: Any) -> str:
+    """One shift in time that brings nearly all lines together, and most of those that are off."""
+    if case.given is not None or len(theirs) < _ENOUGH_LINES:
         return ""
     second = 1 / _SECONDS_PER_YEAR
     ours = case.number(rule)
@@ -217,7 +237,7 @@ def _clock(case: _Case, rule: Rule, theirs: FloatArray) -> str:
         return ""
     moved = dataclasses.replace(case, years=np.maximum(case.years + shift * second, 0.0))
     fits = np.abs(moved.number(rule) - theirs) <= moved.tolerance(rule, theirs)
-    if np.mean(fits) < _CLOCK_LIKELY:
+    if np.mean(fits) < _CLOCK_LIKELY or np.mean(fits[off]) < _LIKELY:
         return ""
     return f"the feed is {abs(shift):.0f} s {'older' if shift > 0 else 'newer'} ({int(np.sum(fits))} of {len(fits)})"
 
@@ -236,8 +256,9 @@ class Reconciliation(Table):
     ----------
     venue : Venue
     summary : Table
-        One row per number: how many lines were compared and agree, the median and the worst difference, where that is and
-        what was allowed there, and the likely cause where lines are off.
+        One row per number: how many lines were compared and agree, the median and the largest difference, the line that
+        is furthest beyond (or nearest to) its tolerance, by how much it differs and what was allowed there, and the
+        likely cause where lines are off.
     """
 
     def __init__(self, venue: Venue, columns: Mapping[str, Any], summary: Table, lines: int) -> None:
@@ -340,7 +361,7 @@ def reconcile(
     more = dict(slack or {})
     for name in more:
         venue[name]  # a slack for nothing is a slip
-    label = _found(table, "instrument", ("instrument_name", "symbol"))
+    label = found_column(table, "instrument", ("instrument_name", "symbol"))
     parts, summary = [], []
     for name, number in theirs.items():
         rule = venue[name]
@@ -374,17 +395,18 @@ def _summary_row(
     row = {"number": rule.name, "unit": rule.unit, "compared": int(np.sum(compared)), "ok": int(np.sum(ok))}
     size = np.abs(difference[compared])
     if not len(size):
-        return {**row, "median": np.nan, "worst": np.nan, "allowed": np.nan, "line": -1, "cause": "nothing to compare"}
+        nothing = dict.fromkeys(("median", "largest", "worst_line", "by", "allowed"), np.nan)
+        return {**row, **nothing, "worst_line": -1, "cause": "nothing to compare"}
     with np.errstate(divide="ignore", invalid="ignore"):
         excess = np.nan_to_num(size / allowed[compared], nan=0.0)
     k = int(np.argmax(excess))
     line = int(np.flatnonzero(compared)[k])
-    worst = {"worst": float(size[k]), "allowed": float(allowed[line]), "line": line, "cause": cause}
-    return {**row, "median": float(np.median(size)), **worst}
+    worst = {"worst_line": line, "by": float(size[k]), "allowed": float(allowed[line]), "cause": cause}
+    return {**row, "median": float(np.median(size)), "largest": float(np.max(size)), **worst}
 
 
 def _feed_column(table: Mapping[str, Any], renamed: Mapping[str, str], name: str, others: tuple[str, ...]) -> Any:
-    found = renamed.get(name) or _found(table, name, others)
+    found = renamed.get(name) or found_column(table, name, others)
     return None if found is None else table[found]
 
 
@@ -400,7 +422,7 @@ def _their_numbers(
             tried = " or ".join((*rule.columns, rule.name))
             raise ValueError(f"the feed has no column {tried} for {rule.name}; it has: {', '.join(table)}")
     if not theirs:
-        raise ValueError(f"the feed has no number of {venue.name}: {_listed(venue)}; it has: {', '.join(table)}")
+        raise ValueError(f"the feed has no number of {venue.name}: {listed(venue)}; it has: {', '.join(table)}")
     (first, column), *rest = theirs.items()
     for name, other in rest:
         if other.shape != column.shape:
@@ -440,19 +462,35 @@ def _case(
         got[name] = (
             units.vol_from_percent(made) if name == "vol" and from_feed and venue.vol_unit == "percent" else made
         )
+    own = None
+    if inputs["forward"] is not None:
+        own = _feed_column(table, renamed, "forward", names.get("forward", ()))
+    own_forward = None if own is None else _column(own, "forward", n)
     r = _column(rate, "rate", n)
     forward, years = got["forward"], got["years"]
     assert forward is not None
     assert years is not None
     given, status = None, None
     if greeks is not None:
-        given = _state(venue, greeks, forward, years, r, spot)
-        if given.value.shape != (n,):
+        if greeks.shape not in ((n,), ()):
             raise ValueError(f"greeks has shape {greeks.shape}, but the feed has {n} rows")
+        given = state_of(venue, greeks, forward, years, r, spot)
         status = np.broadcast_to(np.asarray(greeks.status), (n,))
-    own = np.full(n, np.nan) if mark is None else _column(mark, "price", n)
     return _Case(
-        venue, forward, years, r, own, got["strike"], got["vol"], got["phi"], got["index"], given, status, *slacks
+        venue=venue,
+        forward=forward,
+        years=years,
+        rate=r,
+        mark=np.full(n, np.nan) if mark is None else _column(mark, "price", n),
+        strike=got["strike"],
+        vol=got["vol"],
+        phi=got["phi"],
+        index=got["index"],
+        own_forward=own_forward,
+        given=given,
+        given_status=status,
+        slack_seconds=slacks[0],
+        slack_forward=slacks[1],
     )
 
 

@@ -218,7 +218,15 @@ OKX = Venue(
         Rule(name="delta", convention="premium_adjusted", significant=10, columns=("delta_pa",)),
         Rule(name="gamma", convention="premium_adjusted", significant=10, columns=("gamma_pa",)),
         Rule(name="vega", currency="coin", per="point", significant=10, columns=("vega_pa",)),
-        Rule(name="theta", currency="coin", per="day", near_expiry="days", significant=10, columns=("theta_pa",)),
+        Rule(
+            name="theta",
+            convention="with_interest",
+            currency="coin",
+            per="day",
+            near_expiry="days",
+            significant=10,
+            columns=("theta_pa",),
+        ),
     ),
     vol_decimals=10,
     clock_seconds=1.0,
@@ -226,7 +234,8 @@ OKX = Venue(
     inputs=_FEED_INPUTS,
     note=(
         "Coin-settled options, premium-adjusted Greeks per coin (a contract is 0.01 BTC or 0.1 ETH). Verified on eleven "
-        "mornings of July 2026. Its settlement average is documented, but not its length here."
+        "mornings of July 2026. theta is without interest on most of those chains; on a few short-dated ones it holds "
+        "interest at 1 % (BTC) or 1.5 % (ETH): give rate. Its settlement average is documented, but not its length here."
     ),
 )
 
