@@ -788,8 +788,24 @@ def test_one_wrong_line_is_found_and_named():
     record = venues.reconcile("deribit", feed)
     assert row(record, "delta")["worst_line"] == 17
     assert row(record, "delta")["by"] == pytest.approx(0.01, abs=1e-4)
+    assert row(record, "delta")["cause"] == "no known mistake fits"  # no clock that the other 39 lines already have
     assert [r["instrument"] for r in record.failures()] == ["option-17"]
     assert "239 of 240" in repr(record)
+    assert "<td>no known mistake fits</td>" in record._repr_html_()
+
+
+def test_one_line_is_not_enough_to_guess_a_small_difference_from():
+    """Years of 365.25 days move a price by two tolerances: forty lines tell, one does not. A factor of 100 it does tell."""
+    long_years = {"years": np.full(40, 0.25), "priced_at": np.full(40, 0.25 * 365 / 365.25)}
+    feed = a_feed(**long_years, mark_iv=np.full(40, 60.0), strike=np.full(40, 60_000.0))
+    one = {name: column[:1] for name, column in feed.items()}
+    many, single = venues.reconcile("deribit", feed), venues.reconcile("deribit", one)
+    assert row(many, "price")["cause"].startswith("the feed has years of 365.25 days")
+    assert row(single, "price")["ok"] == 0
+    assert row(single, "price")["cause"] == "no known mistake fits"
+    one = {name: column[:1] for name, column in a_feed().items()}
+    one["vega"] = one["vega"] * 100
+    assert row(venues.reconcile("deribit", one), "vega")["cause"].startswith("the feed is per 1.00 of vol")
 
 
 def test_rows_without_numbers_are_marked_and_touch_no_other():
@@ -914,7 +930,12 @@ def test_a_row_without_a_value_stays_without():
             r"vega has shape \(3,\), which does not broadcast with \(2,\)",
         ),
         (lambda: venues.settlement_weight("okx", 0.0), ValueError, "settlement window of okx is not known"),
-        (lambda: venues.years_between("okx", [0.5], [1]), TypeError, "integer nanoseconds or datetime64, got float64"),
+        (
+            lambda: venues.years_between("okx", [0.5], [1]),
+            TypeError,
+            "now must be integer nanoseconds or datetime64, got float64",
+        ),
+        (lambda: venues.years_between("okx", 0, np.array(["NaT"], dtype="M8[s]")), ValueError, r"expiry\[0\] is NaT"),
         (lambda: venues.reconcile("okx", a_feed(), only=["speed"]), KeyError, "okx reports no 'speed'"),
         (lambda: venues.reconcile("okx", 3), TypeError, "expected a mapping of columns"),
         (

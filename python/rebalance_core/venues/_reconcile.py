@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from rebalance_core import units
 from rebalance_core._core import RowStatus
-from rebalance_core._tables import FloatArray, Table, as_array, columns_of, numbers, text_table, texts
+from rebalance_core._tables import FloatArray, Table, as_array, columns_of, html_table, numbers, text_table, texts
 from rebalance_core.book import _phis
 from rebalance_core.pricing import Greeks, black76
 
@@ -286,6 +286,9 @@ class Reconciliation(Table):
         left = len(status) - compared
         aside = f"; {left} could not be compared" if left else ""
         return f"{self.venue.name}: {ok} of {compared} numbers agree, on {self._lines} lines{aside}\n{body}"
+
+    def _repr_html_(self) -> str:
+        return html_table(self.summary.columns, [list(row.values()) for row in self.summary])
 
 
 def reconcile(

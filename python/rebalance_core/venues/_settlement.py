@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rebalance_core import units
-from rebalance_core._tables import FloatArray, moment_ns
+from rebalance_core._tables import FloatArray, as_array, moment_ns
 
 from ._rules import Venue, get
 
@@ -28,30 +28,38 @@ def years_between(venue: str | Venue, now: Any, expiry: Any) -> Any:
     ----------
     venue : str or Venue
         Its ``clock_seconds`` is what ``now`` is rounded to; 0 leaves it.
-    now, expiry : int, datetime, str or ndarray of int
-        Nanoseconds since 1970, a datetime, or ISO 8601 text.
+    now, expiry : int, datetime, str or array_like
+        Nanoseconds since 1970, a datetime (naive means UTC), or ISO 8601 text; columns of nanoseconds or datetime64.
 
     Returns
     -------
     float or ndarray
+        Negative after expiry.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a column of anything else, and for NaT; the argument and the row are named.
     """
     venue = get(venue)
-    now_ns, expiry_ns = _instants(now), _instants(expiry)
+    now_ns, expiry_ns = _instants(now, "now"), _instants(expiry, "expiry")
     step = round(venue.clock_seconds * 1e9)
     if step:
         now_ns = (now_ns + step // 2) // step * step
     return plain(np.asarray((expiry_ns - now_ns) / _NS_PER_YEAR, dtype=np.float64))
 
 
-def _instants(x: Any) -> npt.NDArray[np.int64]:
-    if not isinstance(x, (str, int)) and np.ndim(x) > 0:
-        array = np.asarray(x)
-        if array.dtype.kind == "M":
-            return array.astype("datetime64[ns]").astype(np.int64)
-        if array.dtype.kind not in "iu":
-            raise TypeError(f"instants must be integer nanoseconds or datetime64, got {array.dtype}")
-        return array.astype(np.int64)
-    return np.asarray(moment_ns(x), dtype=np.int64)
+def _instants(x: Any, name: str) -> npt.NDArray[np.int64]:
+    if isinstance(x, (str, int)) or np.ndim(x) == 0:
+        return np.asarray(moment_ns(x), dtype=np.int64)
+    array = as_array(x)
+    if array.dtype.kind == "M":
+        if np.isnat(array).any():
+            raise ValueError(f"{name}[{int(np.argmax(np.isnat(array)))}] is NaT")
+        return array.astype("datetime64[ns]").astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be integer nanoseconds or datetime64, got {array.dtype}")
+    return array.astype(np.int64)
 
 
 def window_share(venue: Venue, years: FloatArray) -> FloatArray:
