@@ -1,6 +1,6 @@
 """rebalance_core: from market to trades, for books of spot, futures, perpetuals and options, in microseconds."""
 
-from . import drift, guards, pricing, routing, sizing, triggers, units
+from . import drift, guards, pricing, routing, sizing, triggers, units, venues
 from ._core import RowStatus, __version__, active_isa, supported_isas
 from .book import Book, Instruments
 from .drift import Targets
@@ -29,4 +29,5 @@ __all__ = [
     "supported_isas",
     "triggers",
     "units",
+    "venues",
 ]
