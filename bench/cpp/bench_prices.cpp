@@ -70,5 +70,12 @@ int main() {
       }
       std::printf("   %.17g\n", out[0][5]);
     }
+    active_kernels().black76[0](columns);
+    PriceColumns quotes = columns;
+    for (int j = 0; j < 6; ++j) quotes.in[j] = columns.in[j == 0 ? 0 : j < 3 ? j - 1 : j];
+    quotes.in[0] = out[0].data();
+    quotes.out[0] = out[1].data();
+    const double ns = median_ns_per_row(active_kernels().implied_vol_black76, quotes);
+    std::printf("%-10s %-16s %8.2f %29.17g\n", simd::to_string(isa).data(), "implied vol", ns, out[1][5]);
   }
 }

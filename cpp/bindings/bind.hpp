@@ -8,6 +8,7 @@ namespace rebalance::bindings {
 void bind_isa(pybind11::module_& m);
 void bind_greeks(pybind11::module_& m);
 void bind_pricing(pybind11::module_& m);
+void bind_implied_vol(pybind11::module_& m);
 void bind_book(pybind11::module_& m);
 void bind_engine(pybind11::module_& m);
 void bind_sizing(pybind11::module_& m);

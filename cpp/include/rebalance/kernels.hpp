@@ -57,6 +57,7 @@ using PriceKernels = std::array<PriceKernel, 3>;
 struct KernelTable {
   simd::Isa isa;
   PriceKernels black76, black76_undiscounted, bsm, bachelier, inverse, digital_cash, digital_asset;
+  PriceKernel implied_vol_black76, implied_vol_bachelier, implied_vol_inverse;  ///< see kernels/implied_vol.inl
   void (*remark)(double forward, double log_forward, const RemarkColumns&) noexcept;
   /// The sums of consecutive blocks, added block by block and then folded 8 -> 4 -> 2 -> 1, to kRemarkSums totals.
   void (*add_blocks)(const double* sums, std::size_t blocks, double* totals) noexcept;

@@ -14,20 +14,25 @@ enum class RowStatus : std::uint8_t {
   infinite = 4,           ///< an input is infinite, or a discount overflows
   nonpositive_price = 5,  ///< a forward, spot or strike at or below zero
   negative_vol = 6,
-  expired = 7,  ///< years < 0
-  bad_phi = 8,  ///< neither +1 nor -1
-  stale = 9,    ///< older than the age that the engine accepts
+  expired = 7,             ///< years < 0
+  bad_phi = 8,             ///< neither +1 nor -1
+  stale = 9,               ///< older than the age that the engine accepts
+  below_intrinsic = 10,    ///< no vol gives so low a price
+  at_intrinsic = 11,       ///< only a vol of 0 does
+  above_upper_bound = 12,  ///< no vol gives so high a price
 };
 
-inline constexpr int kRowStatusCount = 10;
+inline constexpr int kRowStatusCount = 13;
 
 /// Whether the row has numbers: the limits count, failures do not.
-[[nodiscard]] constexpr bool has_value(RowStatus status) noexcept { return status <= RowStatus::zero_vol; }
+[[nodiscard]] constexpr bool has_value(RowStatus status) noexcept {
+  return status <= RowStatus::zero_vol || status == RowStatus::at_intrinsic;
+}
 
 [[nodiscard]] constexpr std::string_view to_string(RowStatus status) noexcept {
   constexpr std::string_view kWords[kRowStatusCount] = {
-      "ok",           "at_expiry", "zero_vol", "not_a_number", "infinite", "nonpositive_price",
-      "negative_vol", "expired",   "bad_phi",  "stale"};
+      "ok",      "at_expiry", "zero_vol", "not_a_number",    "infinite",     "nonpositive_price", "negative_vol",
+      "expired", "bad_phi",   "stale",    "below_intrinsic", "at_intrinsic", "above_upper_bound"};
   const auto i = static_cast<unsigned>(status);
   return i < kRowStatusCount ? kWords[i] : "unknown";
 }

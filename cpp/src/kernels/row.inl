@@ -1,6 +1,7 @@
 /// One row of the kernel table, for the instruction set that the including file was compiled for.
 #pragma once
 
+#include "implied_vol.inl"
 #include "prices.inl"
 #include "remark.inl"
 
@@ -27,6 +28,9 @@ constexpr KernelTable row(simd::Isa isa) {
       .inverse = orders<Wide, Medium, Narrow, pricing::Inverse>(),
       .digital_cash = orders<Medium, Medium, Narrow, pricing::Digital<pricing::Payoff::cash>>(),
       .digital_asset = orders<Medium, Medium, Narrow, pricing::Digital<pricing::Payoff::asset>>(),
+      .implied_vol_black76 = implied_vol_rows<Medium, Narrow, pricing::Quote::black76>,
+      .implied_vol_bachelier = implied_vol_rows<Medium, Narrow, pricing::Quote::bachelier>,
+      .implied_vol_inverse = implied_vol_rows<Medium, Narrow, pricing::Quote::inverse>,
       .remark = remark<Mark>,
       .add_blocks = add_blocks<Mark>,
       .exp = map_rows<Narrow, Exp>,

@@ -6,6 +6,7 @@
 #include "../check.hpp"
 #include "../desk.hpp"
 #include "rebalance/kernels.hpp"
+#include "rebalance/pricing/implied_vol.hpp"
 #include "rebalance/pricing/models.hpp"
 
 using namespace rebalance;
@@ -96,6 +97,43 @@ void check_model(PriceKernels KernelTable::* kernels) {
   check_order<Model, 3>(kernels);
 }
 
+template <pricing::Quote kQuote>
+void check_implied_vol(PriceKernel KernelTable::* kernel) {
+  using Solver = pricing::ImpliedVol<kQuote>;
+  Batch batch(29);
+  auto& price = batch.in[5];  // its own price, and some that no vol gives
+  active_kernels().black76_undiscounted[0](batch.columns);
+  for (std::size_t i = 0; i < kRows; ++i) {
+    price[i] = kQuote == pricing::Quote::inverse ? batch.out[0][i] / batch.in[0][i] : batch.out[0][i];
+    if (i % 16 == 3) price[i] *= 3.0;
+    if (i % 16 == 5) price[i] *= 0.3;
+    if (i % 16 == 7) price[i] = 1e-310;
+  }
+  batch.in[2].swap(price);  // price, forward, strike, years, phi, rate
+  const double* in[] = {batch.in[2].data(), batch.in[0].data(), batch.in[1].data(),
+                        batch.in[3].data(), batch.in[4].data(), batch.in[6].data()};
+  std::copy(std::begin(in), std::end(in), batch.columns.in);
+  on_every_isa([&](simd::Isa isa) {
+    (active_kernels().*kernel)(batch.columns);
+    if (!fused(isa)) return;
+    for (std::size_t i = 0; i < kRows; ++i) {
+      double row[Solver::kInputs], expected = 0.0;
+      S scalars[Solver::kInputs];
+      for (int j = 0; j < Solver::kInputs; ++j) scalars[j] = row[j] = in[j][i];
+      const auto value = Solver::time_value(scalars);
+      const auto target = Solver::target(scalars, value);
+      RowStatus status = RowStatus::ok;
+      if (any(Solver::inside(scalars, value, target))) {
+        expected = Solver::evaluate(scalars, target).v;
+      } else {
+        status = pricing::finish_implied_vol<kQuote>(row, &expected);
+      }
+      CHECK(batch.status[i] == static_cast<std::uint8_t>(status));
+      CHECK_SAME(batch.out[0][i], expected);
+    }
+  });
+}
+
 }  // namespace
 
 TEST("exp, log, density and distribution give the scalar formula's bits on every fused instruction set") {
@@ -128,6 +166,12 @@ TEST("every pricing kernel gives the scalar formula's bits, limits and refusals 
   check_model<pricing::Inverse>(&KernelTable::inverse);
   check_model<pricing::Digital<pricing::Payoff::cash>>(&KernelTable::digital_cash);
   check_model<pricing::Digital<pricing::Payoff::asset>>(&KernelTable::digital_asset);
+}
+
+TEST("implied vol gives the scalar formula's bits, refusals included") {
+  check_implied_vol<pricing::Quote::black76>(&KernelTable::implied_vol_black76);
+  check_implied_vol<pricing::Quote::bachelier>(&KernelTable::implied_vol_bachelier);
+  check_implied_vol<pricing::Quote::inverse>(&KernelTable::implied_vol_inverse);
 }
 
 TEST("a rate of 0 gives the same bits with and without the discount factor") {

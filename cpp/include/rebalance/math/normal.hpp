@@ -18,7 +18,7 @@ inline constexpr double kDensityEnd = 38.6;
 inline constexpr double kMillsEnd = 100.0;
 
 /// The fit of Mills' ratio reaches this far below 0.
-inline constexpr double kMillsBegin = -0.1;
+inline constexpr double kMillsBegin = -0.5;
 
 /// n(x + x_low), the low part being what x lost.
 ///
@@ -30,6 +30,11 @@ REBALANCE_INLINE V normal_density(V x, V x_low) {
   ExpParts<V> parts = exp_parts(V(-0.5) * square);
   parts.r = fma(V(-0.5), square_low, parts.r);
   return select(abs(x) < V(kDensityEnd), exp_times(V(kInvSqrt2Pi), parts), V(0.0));
+}
+
+template <class V>
+REBALANCE_INLINE V normal_density(Split<V> x) {
+  return normal_density(x.high, x.low);
 }
 
 /// n(x). NaN gives NaN.

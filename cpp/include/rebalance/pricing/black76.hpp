@@ -36,24 +36,51 @@ REBALANCE_INLINE Moneyness<V> moneyness(math::Split<V> x, Stddev<V> s) {
   return {h, lost * s.inverse};
 }
 
-/// n(h + side s), every rounding on the way carried along: side is 1/2 for d1, -1/2 for d2.
+/// h + side s, every rounding on the way carried along: side is 1/2 for d1, -1/2 for d2.
 template <class V>
-REBALANCE_INLINE V density_at(Moneyness<V> m, Stddev<V> s, V side) {
+REBALANCE_INLINE math::Split<V> deviation(Moneyness<V> m, Stddev<V> s, V side) {
   const V half = side * s.high, d = m.h + half;
   const V b = d - m.h;
-  const V d_low = (m.h - (d - b)) + (half - b) + fma(side, s.low, m.h_low);
-  return math::normal_density(d, d_low);
+  return {d, (m.h - (d - b)) + (half - b) + fma(side, s.low, m.h_low)};
 }
 
-/// e^{-rate years} for |rate years| <= 700, within |rate years| half-ulps of the exponent and one of its own.
+/// d1 and d2 as the higher derivatives take them: within +-200, beyond which no density is left beside them and the
+/// product of several might overflow.
+template <class V>
+struct Deviations {
+  V d1, d2, product;
+};
+
+template <class V>
+REBALANCE_INLINE Deviations<V> deviations(Moneyness<V> m, Stddev<V> s) {
+  const auto clamped = [&](V side) {
+    const math::Split<V> d = deviation(m, s, side);
+    return min(max(d.high + d.low, V(-200.0)), V(200.0));
+  };
+  const V d1 = clamped(V(0.5)), d2 = clamped(V(-0.5));
+  return {d1, d2, d1 * d2};
+}
+
+/// d3V/dvol3 of every option whose vega is proportional to n(d1), Black's and its relatives.
+///
+///   ultima = -(vega / vol^2) (d1 d2 (1 - d1 d2) + d1^2 + d2^2)
+template <class V>
+REBALANCE_INLINE V ultima(V vega, V inverse_vol, Deviations<V> d) {
+  const V bracket = fma(d.product, V(1.0) - d.product, fma(d.d1, d.d1, d.d2 * d.d2));
+  return -(vega * bracket) * inverse_vol * inverse_vol;
+}
+
+/// e^{-rate years} for |rate years| <= 700: one ulp, the rounding of the product being carried along.
 ///
 /// Up to a third, as rates mostly are, the exponent needs no reduction: n would be 0 and the bits are the same.
 template <class V>
 REBALANCE_INLINE V discount(V rate, V years) {
-  const V exponent = -rate * years;
+  const V exponent = -rate * years, lost = product_minus(rate, years, -exponent);
   if (!any(abs(exponent) > V(0.34))) [[likely]]
-    return math::exp_polynomial(V(1.0), exponent);
-  return math::exp_times(V(1.0), math::exp_parts(exponent));
+    return math::exp_polynomial(V(1.0), exponent - lost);
+  math::ExpParts<V> parts = math::exp_parts(exponent);
+  parts.r = parts.r - lost;
+  return math::exp_times(V(1.0), parts);
 }
 
 template <class V>
@@ -79,7 +106,9 @@ struct Black76Model {
   template <class V>
   struct Undiscounted {
     European<V> option;
-    V density, sqrt_years, h, s, inverse_s, inverse_sf;  // n(d1), sqrt(years), x/s, s, 1/s, 1/(s F)
+    V density, sqrt_years, inverse_s, inverse_sf;  // n(d1), sqrt(years), 1/s, 1/(s F)
+    Moneyness<V> m;
+    Stddev<V> s;
   };
 
   template <class V>
@@ -88,7 +117,7 @@ struct Black76Model {
     const V inverse_sf = V(1.0) / (s_high * forward), inverse_s = inverse_sf * forward;
     const Stddev<V> s{s_high, stddev_low(vol, years, sqrt_years, s_high, inverse_s), inverse_s};
     const Moneyness<V> m = moneyness(x, s);
-    const V density = density_at(m, s, V(0.5));
+    const V density = math::normal_density(deviation(m, s, V(0.5)));
     return {european<Rare::no>(forward, strike, abs(forward - strike), abs(m.h), s.high, density, x.high <= V(0.0),
                                phi > V(0.0)),
             density,
@@ -121,18 +150,18 @@ struct Black76Model {
     }
     g.rho = fnma(in.years, g.value, V(0.0));
     if constexpr (kOrder >= 2) {
-      const Deviations<V> v = deviations(u.h, u.s);
+      const Deviations<V> v = deviations(u.m, u.s);
       const V inverse_vol = u.sqrt_years * u.inverse_s, root = in.vol * u.inverse_s, half_rate = V(0.5) * root * root;
       const V inverse_strike = V(1.0) / in.strike, ratio = in.forward * inverse_strike;
-      const V bent = (kDiscounted ? u.density * d : u.density) * v.d2;
+      const V density = kDiscounted ? u.density * d : u.density, bent = density * v.d2;
       g.vanna = -bent * inverse_vol;
       g.volga = g.vega * v.product * inverse_vol;
       g.charm = bent * half_rate;
       g.veta = -(V(1.0) + v.product) * half_rate;
       g.dual_delta = -in.phi * u.option.strike_leg * inverse_strike;
-      g.dual_gamma = g.gamma * ratio * ratio;
+      g.dual_gamma = density * ratio * (inverse_strike * u.inverse_s);
       if constexpr (kOrder >= 3) {
-        g.speed = -g.gamma * fma(v.d1, u.inverse_s, V(1.0)) * (u.inverse_sf * u.s);
+        g.speed = -g.gamma * fma(v.d1, u.inverse_s, V(1.0)) * (u.inverse_sf * u.s.high);
         g.zomma = g.gamma * (v.product - V(1.0)) * inverse_vol;
         g.color = (V(1.0) - v.product) * half_rate;
         g.ultima = ultima(g.vega, inverse_vol, v);

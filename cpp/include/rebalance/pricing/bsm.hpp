@@ -56,7 +56,7 @@ struct Bsm {
 
     const math::Split<V> x = carried(x0, in.rate, in.dividend_yield, in.years);
     const Moneyness<V> m = moneyness(x, s);
-    const V density = density_at(m, s, V(0.5));
+    const V density = math::normal_density(deviation(m, s, V(0.5)));
 
     const V asset_discount = discount(in.dividend_yield, in.years), strike_discount = discount(in.rate, in.years);
     const V asset = in.spot * asset_discount, strike = in.strike * strike_discount;
@@ -74,7 +74,7 @@ struct Bsm {
     g.rho = in.phi * (in.years * o.strike_leg);
     g.rho_dividend = -in.phi * (in.years * asset_leg);
     if constexpr (kOrder >= 2) {
-      const Deviations<V> v = deviations(m.h, s_high);
+      const Deviations<V> v = deviations(m, s);
       const V inverse_vol = sqrt_years * inverse_s, root = in.vol * inverse_s, half_rate = V(0.5) * root * root;
       const V inverse_strike = V(1.0) / in.strike, ratio = in.spot * inverse_strike;
       const V a1 = fnma(v.d2, half_rate, (in.rate - in.dividend_yield) * inverse_s);
@@ -84,7 +84,7 @@ struct Bsm {
       g.charm = fma(in.dividend_yield, g.delta, -(discounted * a1));
       g.veta = g.vega * (drift - half_rate);
       g.dual_delta = -in.phi * o.strike_leg * inverse_strike;
-      g.dual_gamma = g.gamma * ratio * ratio;
+      g.dual_gamma = discounted * ratio * (inverse_strike * inverse_s);
       if constexpr (kOrder >= 3) {
         g.speed = -g.gamma * fma(v.d1, inverse_s, V(1.0)) * (inverse_ss * s_high);
         g.zomma = g.gamma * (v.product - V(1.0)) * inverse_vol;

@@ -55,11 +55,12 @@ struct Digital {
     const Moneyness<V> m = moneyness(carried(x0, in.rate, in.dividend_yield, in.years), s);
     const V side = kCash ? -0.5 : 0.5, yield = kCash ? in.rate : in.dividend_yield;
 
-    const V d = fma(side, s_high, m.h), density = density_at(m, s, side);
-    const V tail = density * math::mills(min(abs(d), V(math::kMillsEnd)));
-    const V probability = select(in.phi * d > V(0.0), V(1.0) - tail, tail);
+    const math::Split<V> d = deviation(m, s, side);
+    const V density = math::normal_density(d);
+    const V tail = density * math::mills(min(abs(d.high), V(math::kMillsEnd)));
+    const V probability = select(in.phi * d.high > V(0.0), V(1.0) - tail, tail);
     const V discounted = discount(yield, in.years), w = in.phi * discounted * density;
-    const Deviations<V> v = deviations(m.h, s_high);
+    const Deviations<V> v = deviations(m, s);
     const V inverse_vol = sqrt_years * inverse_s, root = in.vol * inverse_s, half_rate = V(0.5) * root * root;
     const V drift = (in.rate - in.dividend_yield) * inverse_s;
     const V a1 = fnma(v.d2, half_rate, drift), a2 = fnma(v.d1, half_rate, drift);

@@ -50,7 +50,7 @@ struct Inverse {
     g.theta = V(-0.5) * (u.density * in.vol) * (in.vol * u.inverse_s);
     g.rho = V(0.0);
     if constexpr (kOrder >= 2) {
-      const Deviations<V> v = deviations(u.h, u.s);
+      const Deviations<V> v = deviations(u.m, u.s);
       const V inverse_vol = u.sqrt_years * u.inverse_s, root = in.vol * u.inverse_s, half_rate = V(0.5) * root * root;
       const V inverse_strike = V(1.0) / in.strike;
       const V bent = u.density * v.d1 * inverse_f;
