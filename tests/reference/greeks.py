@@ -429,7 +429,7 @@ def exact(model: str, row: Iterable[float], order: int = 3) -> dict[str, Exact]:
     nothing = ARITHMETIC.number(0)
 
     def derivative(n: Index) -> Number:
-        y = taylor.c.get(space.position[n], nothing)
+        y: Number = taylor.c.get(space.position[n], nothing)
         for k, s in zip(n, scale, strict=True):
             if k:
                 y = y * math.factorial(k) / s**k
@@ -453,6 +453,29 @@ def exact(model: str, row: Iterable[float], order: int = 3) -> dict[str, Exact]:
 
 
 # --- the contracts of the table ---
+
+FAR = math.log(1e-290)
+
+
+def is_far(model: str, row: tuple[float, ...]) -> bool:
+    """The smallest product of a density at d1 or d2, a price and a discount is below 1e-290.
+
+    A kernel that forms it on the way loses digits there, though a large price or discount may bring the result back.
+    """
+    x = dict(zip(MODELS[model].inputs, row, strict=True))
+    years = x["years"]
+    growth = x.get("rate", 0.0) * years
+    yields = x.get("dividend_yield", 0.0) * years
+    s = row[2] * math.sqrt(years)
+    if model == "bachelier":
+        d = abs(row[0] - row[1]) / s
+        return -d * d / 2 + min(0.0, math.log(s)) + min(0.0, -growth) < FAR
+    carry = growth - yields if "dividend_yield" in x else 0.0
+    h = (math.log(row[0]) - math.log(row[1]) + carry) / s
+    discounts = min(0.0, -growth) + min(0.0, -yields)
+    one = -((h + s / 2) ** 2) / 2 + min(0.0, math.log(row[0]))
+    two = -((h - s / 2) ** 2) / 2 + min(0.0, math.log(row[1]))
+    return min(one, two) + discounts < FAR
 
 
 def deviation(draw: random.Random) -> float:
@@ -491,14 +514,14 @@ INPUTS = ("price", "strike", "vol", "years", "phi", "rate", "dividend_yield")
 
 
 def write_table() -> None:
-    """One line a contract: the model, its inputs by place, and two columns a Greek."""
+    """One line a contract: the model, its inputs by place, whether it is far, and two columns a Greek."""
     with TABLE.open("w", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
-        out.writerow(["model", *INPUTS, *(column for name in GREEKS for column in (name, f"{name}_unit"))])
+        out.writerow(["model", *INPUTS, "far", *(column for name in GREEKS for column in (name, f"{name}_unit"))])
         for model, n in ROWS.items():
             for row in contracts(model, n, 1):
                 result = exact(model, row)
-                line = [model, *(x.hex() for x in row), *[""] * (len(INPUTS) - len(row))]
+                line = [model, *(x.hex() for x in row), *[""] * (len(INPUTS) - len(row)), int(is_far(model, row))]
                 for name in GREEKS:
                     if name in result:
                         line += [ARITHMETIC.text(result[name].value, 25), ARITHMETIC.text(result[name].unit, 6)]

@@ -39,14 +39,13 @@ import numpy as np
 
 import greeks
 import rebalance_core
-from greeks import MODELS, exact, greek_names
+from greeks import MODELS, exact, greek_names, is_far
 from rebalance_core import RowStatus, pricing
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 SUBNORMAL = 5e-324
 LEAST, MOST = 1e-300, 1e300
 BOUND = 16.0
-FAR = math.log(1e-290)
 
 
 # --- what there is to test ---
@@ -79,23 +78,6 @@ def compute(model: str, rows: Array, order: int) -> tuple[dict[str, Array], Arra
 
 
 # --- errors ---
-
-
-def is_far(model: str, row: tuple[float, ...]) -> bool:
-    x = dict(zip(MODELS[model].inputs, row, strict=True))
-    years = x["years"]
-    growth = x.get("rate", 0.0) * years
-    yields = x.get("dividend_yield", 0.0) * years
-    s = row[2] * math.sqrt(years)
-    if model == "bachelier":
-        d = abs(row[0] - row[1]) / s
-        return -d * d / 2 + min(0.0, math.log(s)) + min(0.0, -growth) < FAR
-    carry = growth - yields if "dividend_yield" in x else 0.0
-    h = (math.log(row[0]) - math.log(row[1]) + carry) / s
-    discounts = min(0.0, -growth) + min(0.0, -yields)
-    one = -((h + s / 2) ** 2) / 2 + min(0.0, math.log(row[0]))
-    two = -((h - s / 2) ** 2) / 2 + min(0.0, math.log(row[1]))
-    return min(one, two) + discounts < FAR
 
 
 @dataclass
@@ -147,8 +129,8 @@ def inside(model: str, rows: Array) -> Array:
     ok = np.isfinite(rows).all(axis=1)
     for name in ("spot", "forward", "strike", "vol", "normal_vol", "years"):
         if name in x:
-            size = np.abs(x[name]) if model == "bachelier" else x[name]
             free = model == "bachelier" and name in ("forward", "strike")
+            size = np.abs(x[name]) if free else x[name]
             ok &= ((size > 1e-99) | ((size == 0) & free)) & (size < 1e99)
     for name in ("rate", "dividend_yield"):
         if name in x:
@@ -233,7 +215,7 @@ def crossed(model: str, order: int, n: int, random: np.random.Generator) -> Arra
         found.append(rows)
     if not found:
         return base[:0]
-    return random.permutation(np.concatenate(found))[:n]
+    return np.asarray(random.permutation(np.concatenate(found))[:n])
 
 
 def moved(model: str, starts: list[tuple[float, ...]], n: int, random: np.random.Generator) -> Array:
