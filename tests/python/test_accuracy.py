@@ -45,7 +45,7 @@ LEAST = Decimal("1e-300")
 class Row(NamedTuple):
     line: int  # of greeks.csv
     place: int  # among the rows of its model
-    far: bool
+    kind: str  # far, found or nothing: greeks.py
     inputs: tuple[float, ...]
     exact: dict[str, Decimal]
     unit: dict[str, Decimal]
@@ -62,7 +62,7 @@ def table() -> dict[str, list[Row]]:
                 Row(
                     line,
                     len(rows[row["model"]]),
-                    row["far"] == "1",
+                    row["kind"],
                     tuple(float.fromhex(row[n]) for n in INPUTS if row[n]),
                     {n: Decimal(row[n]) for n in names},
                     {n: Decimal(row[f"{n}_unit"]) for n in names},
@@ -93,6 +93,17 @@ def priced(model: str, order: int) -> pricing.Greeks:
         pytest.skip(f"this build has no order {order} of {name}")
 
 
+def max_order(model: str) -> int:
+    name, options = MODELS[model]
+    for order in (3, 2):  # to be removed when every order is there
+        try:
+            getattr(pricing, name)(1.0, 1.0, 1.0, 1.0, 1.0, order=order, **options)
+        except (ValueError, AttributeError):
+            continue
+        return order
+    return 1
+
+
 def failures(g: pricing.Greeks, rows: list[Row], order: int, bound: float) -> list[str]:
     """What is off by more than the bound, the worst first. Results that are nearly subnormal are not compared."""
     absent = {1: ORDER_2 + ORDER_3, 2: ORDER_3, 3: ()}[order]
@@ -116,22 +127,23 @@ def test_every_greek_is_within_sixteen_attainable_errors(isa, model, order):
     g = priced(model, order)
     refused = [row for row in table()[model] if g.status[row.place] != RowStatus.ok]
     assert not refused, f"{len(refused)} rows refused, the first greeks.csv:{refused[0].line} {refused[0].inputs}"
-    near = [row for row in table()[model] if not row.far]
+    near = [row for row in table()[model] if not row.kind]
     found = failures(g, near, order, UNITS if isa != "baseline" else UNITS_WITHOUT_FMA)
     assert not found, f"{len(found)} over {len(near)} rows, the worst first:\n" + "\n".join(found[:10])
 
 
-@pytest.mark.xfail(
-    strict=False, reason="kernels form densities below 1e-290 before a large price or discount meets them"
-)
+@pytest.mark.xfail(strict=False, reason="what worst_cases.py found is not mended yet")
+@pytest.mark.parametrize("kind", ["found", "far"])
 @pytest.mark.parametrize("model", MODELS)
-def test_so_it_is_where_a_density_underflows_on_the_way(isa, model):
-    """The same promise on the far rows. Remove the mark once kernels scale before they multiply."""
-    g = priced(model, 1)
-    found = failures(
-        g, [row for row in table()[model] if row.far], 1, UNITS if isa != "baseline" else UNITS_WITHOUT_FMA
-    )
-    assert not found, f"{len(found)}, the worst first:\n" + "\n".join(found[:10])
+def test_so_it_is_at_the_worst_points_found(isa, model, kind):
+    """The same promise where a search has seen it broken, and far out, where a density underflows on the way to a result.
+
+    Remove the mark once these hold; they are kept so that they go on holding.
+    """
+    g = priced(model, order := max_order(model))
+    rows = [row for row in table()[model] if row.kind == kind]
+    found = failures(g, rows, order, UNITS if isa != "baseline" else UNITS_WITHOUT_FMA)
+    assert not found, f"{len(found)} over {len(rows)} rows, the worst first:\n" + "\n".join(found[:10])
 
 
 def test_the_table_covers_what_it_should():

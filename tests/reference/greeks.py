@@ -34,6 +34,8 @@ from typing import Any, NamedTuple
 
 import mpmath as mp
 
+from worst_found import FOUND
+
 try:
     import gmpy2
 except ImportError:
@@ -514,14 +516,16 @@ INPUTS = ("price", "strike", "vol", "years", "phi", "rate", "dividend_yield")
 
 
 def write_table() -> None:
-    """One line a contract: the model, its inputs by place, whether it is far, and two columns a Greek."""
+    """One line a contract: the model, its inputs by place, its kind, and two columns a Greek."""
     with TABLE.open("w", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
-        out.writerow(["model", *INPUTS, "far", *(column for name in GREEKS for column in (name, f"{name}_unit"))])
+        out.writerow(["model", *INPUTS, "kind", *(column for name in GREEKS for column in (name, f"{name}_unit"))])
         for model, n in ROWS.items():
-            for row in contracts(model, n, 1):
+            found = [row for name, row in FOUND if name == model]
+            for row in [*contracts(model, n, 1), *found]:
                 result = exact(model, row)
-                line = [model, *(x.hex() for x in row), *[""] * (len(INPUTS) - len(row)), int(is_far(model, row))]
+                line = [model, *(x.hex() for x in row), *[""] * (len(INPUTS) - len(row))]
+                line.append("far" if is_far(model, row) else "found" if row in found else "")
                 for name in GREEKS:
                     if name in result:
                         line += [ARITHMETIC.text(result[name].value, 25), ARITHMETIC.text(result[name].unit, 6)]

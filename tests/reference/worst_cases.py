@@ -214,8 +214,9 @@ def crossed(model: str, order: int, n: int, random: np.random.Generator) -> Arra
         rows[:, 1] = np.where(random.random(len(rows)) < 0.5, low, low * (1 + 10 ** random.uniform(-16, -3, len(rows))))
         found.append(rows)
     if not found:
-        return base[:0]
-    return np.asarray(random.permutation(np.concatenate(found))[:n])
+        return np.empty((0, base.shape[1]))
+    out: Array = random.permutation(np.concatenate(found))[:n]
+    return out
 
 
 def moved(model: str, starts: list[tuple[float, ...]], n: int, random: np.random.Generator) -> Array:
@@ -230,7 +231,7 @@ def moved(model: str, starts: list[tuple[float, ...]], n: int, random: np.random
     rows = np.where(change == 0, rows, rows * (1 + change))
     flip = random.random(n) < 0.02
     rows[flip, phi] *= -1
-    return np.asarray(rows)
+    return rows
 
 
 # --- the search ---
