@@ -22,8 +22,8 @@ pytestmark = pytest.mark.skipif(not hasattr(pricing, "implied_vol"), reason="thi
 MODELS = ("black76", "bachelier", "inverse")
 INPUTS = ("price", "forward", "strike", "years", "phi", "rate")
 UNITS = 8
-#: Without fused multiply-add the low parts of the moneyness are lost; far out of the money that is a thousand roundings.
-UNITS_WITHOUT_FMA = 1_000
+#: Without fused multiply-add: as much wider as in test_accuracy.py. Not measured yet, for want of the function.
+UNITS_WITHOUT_FMA = 32
 
 
 class Row(NamedTuple):

@@ -77,7 +77,8 @@ class WithMpmath:
         return +mp.pi
 
     def text(self, x: Number, digits: int) -> str:
-        return str(mp.nstr(x, digits, min_fixed=1, max_fixed=0, strip_zeros=False))
+        mantissa, _, exponent = mp.nstr(x, digits, min_fixed=1, max_fixed=0, strip_zeros=False).partition("e")
+        return f"{mantissa}e{int(exponent or 0):+03d}" if x else "0"
 
 
 class WithGmpy2(WithMpmath):
@@ -114,7 +115,7 @@ class WithGmpy2(WithMpmath):
         return gmpy2.const_pi()
 
     def text(self, x: Number, digits: int) -> str:
-        return f"{x:.{digits - 1}e}"
+        return f"{x:.{digits - 1}e}" if x else "0"
 
 
 ARITHMETIC: WithMpmath = WithGmpy2() if gmpy2 else WithMpmath()
@@ -515,6 +516,11 @@ ROWS = {"black76": 80, "bsm": 90, "inverse": 80, "bachelier": 80, "digital_cash"
 INPUTS = ("price", "strike", "vol", "years", "phi", "rate", "dividend_yield")
 
 
+def written(x: Number, digits: int) -> str:
+    """What is nowhere near a double is 0; the two arithmetics end at different exponents."""
+    return ARITHMETIC.text(x, digits) if abs(x) > ARITHMETIC.number("1e-1000") else "0"
+
+
 def write_table() -> None:
     """One line a contract: the model, its inputs by place, its kind, and two columns a Greek."""
     with TABLE.open("w", newline="") as file:
@@ -528,7 +534,7 @@ def write_table() -> None:
                 line.append("far" if is_far(model, row) else "found" if row in found else "")
                 for name in GREEKS:
                     if name in result:
-                        line += [ARITHMETIC.text(result[name].value, 25), ARITHMETIC.text(result[name].unit, 6)]
+                        line += [written(result[name].value, 25), written(result[name].unit, 6)]
                     else:
                         line += ["", ""]
                 out.writerow(line)
