@@ -3,6 +3,7 @@
 
 #include "prices.inl"
 #include "remark.inl"
+#include "surface.inl"
 
 namespace rebalance::kernels {
 
@@ -17,8 +18,11 @@ constexpr KernelTable row(simd::Isa isa) {
       .black76_undiscounted = price_rows<Wide, Narrow, pricing::Black76Model<false>>,
       .bsm = price_rows<Medium, Narrow, pricing::Bsm>,
       .inverse = price_rows<Wide, Narrow, pricing::Inverse>,
-      .remark = remark<Mark>,
+      .remark = remark<Mark, false>,
+      .remark_smile = remark<Mark, true>,
       .add_blocks = add_blocks<Mark>,
+      .surface = surface_rows<Medium, Narrow>,
+      .smile = smile_rows<Mark>,
       .exp = map_rows<Narrow, Exp>,
       .log = map_rows<Narrow, Log>,
       .normal_density = map_rows<Narrow, NormalDensity>,
