@@ -1,0 +1,564 @@
+"""Smiles from quotes: :func:`fit_svi`, :func:`fit_spline`, :func:`fit_smile` and, over expiries, :func:`fit_ssvi`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ._numeric import Floats, by_differences, least_squares
+from .smiles import Butterfly, Smile, Spline, Svi
+from .ssvi import Ssvi, SsviConditions
+
+__all__ = ["SmileFit", "SsviFit", "fit_smile", "fit_spline", "fit_ssvi", "fit_svi"]
+
+#: A quote's half-spread counts as at least this much vol: a spread of nothing is no perfect quote.
+_LEAST_HALF_SPREAD = 1e-4
+#: What g may not fall below in a fit, so that rounding leaves it positive.
+_LEAST_G = 2e-3
+
+
+@dataclass(frozen=True)
+class SmileFit:
+    """A fitted smile and how well it fits. Errors are in vol, against the mid of the quotes used."""
+
+    smile: Smile
+    model: str  #: "svi" or "spline"
+    years: float
+    rmse: float
+    max_error: float
+    inside: float  #: fraction of the quotes used whose bid and ask vol the smile lies between; NaN without both
+    mean_half_spread: float  #: NaN without bid and ask
+    n_quotes: int  #: used
+    dropped: dict[str, int]  #: why others were not: missing, crossed, nonpositive, no_weight
+    arbitrage: Butterfly
+    note: str = ""  #: why this model
+
+    @property
+    def within_spread(self) -> bool:
+        """Whether the root mean square error is at most the mean half-spread."""
+        return self.rmse <= self.mean_half_spread
+
+    def __repr__(self) -> str:
+        dropped = ", ".join(f"{n} {why}" for why, n in self.dropped.items() if n)
+        return (
+            f"SmileFit({self.model}, years {self.years:.6g}, {self.n_quotes} quotes"
+            f"{f' (dropped: {dropped})' if dropped else ''}, rmse {self.rmse:.4f} against a half-spread of "
+            f"{self.mean_half_spread:.4f}, worst {self.max_error:.4f}, {self.inside:.0%} inside, {self.arbitrage!r}"
+            f"{f'; {self.note}' if self.note else ''})"
+        )
+
+
+@dataclass(frozen=True)
+class _Quotes:
+    """What can be fitted: k strictly inside the reals, vol and half-spread above 0."""
+
+    k: Floats
+    vol: Floats
+    half_spread: Floats  #: NaN without bid and ask
+    scale: Floats  #: what an error in vol is divided by
+    years: float
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+def _column(x: npt.ArrayLike, name: str, like: Floats | None = None) -> Floats:
+    column = np.asarray(x, dtype=np.float64)
+    if column.ndim != 1:
+        raise ValueError(f"{name} must be one column, got shape {column.shape}")
+    if like is not None and column.shape != like.shape:
+        raise ValueError(f"{name} has shape {column.shape}, but k has shape {like.shape}")
+    return column
+
+
+def _quotes(
+    k: npt.ArrayLike,
+    years: float,
+    vol: npt.ArrayLike | None,
+    bid_vol: npt.ArrayLike | None,
+    ask_vol: npt.ArrayLike | None,
+    weights: npt.ArrayLike | None,
+) -> _Quotes:
+    at = _column(k, "k")
+    if not (years > 0.0 and math.isfinite(years)):
+        raise ValueError(f"years must be above 0 and finite, got {years}")
+    if (bid_vol is None) != (ask_vol is None):
+        raise ValueError("bid_vol and ask_vol come together, or not at all")
+    if vol is None and bid_vol is None:
+        raise ValueError("give vol, or bid_vol and ask_vol")
+    reasons: dict[str, npt.NDArray[np.bool_]] = {}
+    spread = np.full(at.shape, np.nan)
+    if bid_vol is not None and ask_vol is not None:
+        bid, ask = _column(bid_vol, "bid_vol", at), _column(ask_vol, "ask_vol", at)
+        reasons["missing"] = ~(np.isfinite(bid) & np.isfinite(ask))
+        reasons["nonpositive"] = (bid <= 0.0) | (ask <= 0.0)
+        reasons["crossed"] = bid > ask
+        spread = 0.5 * (ask - bid)
+    mid = _column(vol, "vol", at) if vol is not None else 0.5 * (bid + ask)
+    reasons["missing"] = reasons.get("missing", np.zeros(at.shape, bool)) | ~(np.isfinite(mid) & np.isfinite(at))
+    reasons["nonpositive"] = reasons.get("nonpositive", np.zeros(at.shape, bool)) | (mid <= 0.0)
+    weight = np.ones(at.shape) if weights is None else _column(weights, "weights", at)
+    reasons["no_weight"] = ~(np.isfinite(weight) & (weight > 0.0))
+    use = np.ones(at.shape, bool)
+    dropped = {}
+    for why, rows in reasons.items():
+        dropped[why] = int((use & rows).sum())
+        use &= ~rows
+    half = spread[use]
+    scale = np.where(np.isnan(half), 0.01, np.maximum(half, _LEAST_HALF_SPREAD)) / np.sqrt(weight[use])
+    return _Quotes(at[use], mid[use], half, scale, float(years), dropped)
+
+
+def _enough(q: _Quotes, least: int, model: str) -> None:
+    distinct = len(np.unique(q.k))
+    if distinct < least:
+        dropped = ", ".join(f"{n} {why}" for why, n in q.dropped.items() if n) or "none"
+        raise ValueError(
+            f"{model} needs usable quotes at {least} strikes or more, got {distinct} (of {len(q.k)} quotes; "
+            f"dropped: {dropped})"
+        )
+
+
+def _report(smile: Smile, model: str, q: _Quotes, note: str = "") -> SmileFit:
+    error = smile.vol(q.k, q.years) - q.vol
+    known = np.isfinite(q.half_spread)
+    within = np.abs(error[known]) <= q.half_spread[known] + 1e-12
+    return SmileFit(
+        smile=smile,
+        model=model,
+        years=q.years,
+        rmse=float(np.sqrt(np.mean(error**2))),
+        max_error=float(np.abs(error).max()),
+        inside=float(within.mean()) if known.any() else float("nan"),
+        mean_half_spread=float(q.half_spread[known].mean()) if known.any() else float("nan"),
+        n_quotes=len(q.k),
+        dropped=q.dropped,
+        arbitrage=smile.arbitrage(),
+        note=note,
+    )
+
+
+# --- SVI ---
+
+
+def _svi_columns(x: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """Raw parameters from unconstrained ones, so that every trial is a valid slice with Lee's wings.
+
+    Wing slopes b (1 -+ rho) = 2 / (1 + e^-x), least variance e^x, m itself, sigma = e^x.
+    """
+    left, right = (1.998 / (1.0 + np.exp(-np.clip(x[..., j], -40.0, 40.0))) for j in (0, 1))
+    least, sigma = (np.exp(np.clip(x[..., j], -40.0, 5.0)) for j in (2, 4))
+    b, rho = 0.5 * (left + right), (right - left) / (right + left)
+    return least - b * sigma * np.sqrt(1.0 - rho**2), b, rho, x[..., 3], sigma
+
+
+def _svi_unconstrained(a: Floats, b: Floats, rho: Floats, m: Floats, sigma: Floats, floor: float) -> Floats:
+    left, right = (np.clip(b * (1.0 + sign * rho), 1e-4, 1.98) for sign in (-1.0, 1.0))
+    least = np.maximum(a + b * sigma * np.sqrt(1.0 - rho**2), floor)
+    return np.stack([np.log(left / (1.998 - left)), np.log(right / (1.998 - right)), np.log(least), m, np.log(sigma)], -1)
+
+
+def _svi_starts(q: _Quotes) -> Floats:
+    """Starting points: for each (m, sigma) of a grid the level and wings that fit best, a linear problem.
+
+    De Marco and Martini (2009): with y = (k - m) / sigma total variance is a + d y + c sqrt(y^2 + 1), d = rho b sigma,
+    c = b sigma. The best of the flat, the middling and the sharp turns are handed on.
+    """
+    low, high = q.k.min(), q.k.max()
+    width = max(high - low, 1e-3)
+    m, sigma = np.meshgrid(np.linspace(low - 0.2 * width, high + 0.2 * width, 15), width * np.geomspace(0.01, 2.0, 12))
+    m, sigma = m.ravel(), sigma.ravel()
+    target = q.vol**2 * q.years
+    weight = 1.0 / (2.0 * q.vol * q.years * q.scale)  # errors in w become errors in vol
+    y = (q.k - m[:, None]) / sigma[:, None]
+    x = np.stack([np.ones_like(y), y, np.sqrt(y**2 + 1.0)], -1) * weight[:, None]
+    normal = np.swapaxes(x, 1, 2) @ x
+    normal += 1e-12 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(3)
+    solved = np.linalg.solve(normal, (np.swapaxes(x, 1, 2) @ (target * weight))[..., None])[..., 0]
+    b = np.maximum(solved[:, 2], 1e-6) / sigma
+    rho = np.clip(solved[:, 1] / (b * sigma), -0.98, 0.98)
+    b = np.minimum(b, 1.9 / (1.0 + np.abs(rho)))
+    shape = b[:, None] * sigma[:, None] * (rho[:, None] * y + np.sqrt(y**2 + 1.0))
+    squared = weight**2
+    a = ((target - shape) * squared).sum(axis=1) / squared.sum()
+    a = np.maximum(a, -b * sigma * np.sqrt(1.0 - rho**2))
+    error = (((a[:, None] + shape - target) * weight) ** 2).sum(axis=1)
+    order = np.argsort(error)
+    bands = np.searchsorted(np.quantile(sigma, [1 / 3, 2 / 3]), sigma[order])
+    best = [order[np.flatnonzero(bands == band)[0]] for band in range(3) if (bands == band).any()]
+    return _svi_unconstrained(*(p[best] for p in (a, b, rho, m, sigma)), floor=1e-3 * float(target.min()))
+
+
+def _fit_svi(q: _Quotes) -> Svi:
+    low, high = q.k.min(), q.k.max()
+    pad = 0.5 * max(high - low, 0.05)
+    grid = np.linspace(low - pad, high + pad, 41)
+    start = _svi_starts(q)
+    for penalty in (10.0, 100.0, 1000.0):
+
+        def residuals(x: Floats, penalty: float = penalty) -> Floats:
+            a, b, rho, m, sigma = (p[..., None] for p in _svi_columns(x))
+            at = q.k - m
+            w = a + b * (rho * at + np.hypot(at, sigma))
+            error = (np.sqrt(np.maximum(w, 1e-300) / q.years) - q.vol) / q.scale
+            at = grid - m
+            r = np.hypot(at, sigma)
+            w, slope, curvature = a + b * (rho * at + r), b * (rho + at / r), b * (sigma / r) ** 2 / r
+            w = np.maximum(w, 1e-12)
+            g = (1.0 - grid * slope / (2.0 * w)) ** 2 - 0.25 * slope**2 * (1.0 / w + 0.25) + 0.5 * curvature
+            return np.concatenate([error, penalty * np.minimum(g - _LEAST_G, 0.0)], axis=-1)
+
+        best, _ = least_squares(by_differences(residuals), start)
+        svi = Svi(*(float(p) for p in _svi_columns(best)))
+        report = svi.arbitrage()
+        if report.ok:
+            break
+        # Where g is negative between or beyond the points of the grid, put points there.
+        grid = np.concatenate([grid, *(np.linspace(a, b, 9) for a, b in report.violations)])
+        start = best[None, :]
+    return svi
+
+
+def fit_svi(
+    k: npt.ArrayLike,
+    years: float,
+    *,
+    vol: npt.ArrayLike | None = None,
+    bid_vol: npt.ArrayLike | None = None,
+    ask_vol: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
+) -> SmileFit:
+    """Raw SVI through the vols of one expiry, with wings within Lee's bound and g >= 0.
+
+    Least squares of (vol - mid) / half-spread, times ``weights``; starts from a grid (:func:`_svi_starts` in the source),
+    then all five parameters together.
+
+    Parameters
+    ----------
+    k : array_like, shape (n,)
+        ln(strike / forward), with the forward of this expiry. At least 5 different ones.
+    years : float
+        Time to expiry.
+    vol : array_like, shape (n,), optional
+        What to fit: the mid of bid and ask unless given. With a single price and no spread every quote counts as much.
+    bid_vol, ask_vol : array_like, shape (n,), optional
+        Rows that miss one of them, or where they are crossed, are dropped and counted.
+    weights : array_like, shape (n,), optional
+        Of the squares; vega, for instance. Rows with a weight that is not above 0 are dropped.
+
+    Returns
+    -------
+    SmileFit
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, or fewer than 5 strikes are left.
+    """
+    q = _quotes(k, years, vol, bid_vol, ask_vol, weights)
+    _enough(q, 5, "SVI")
+    return _report(_fit_svi(q), "svi", q)
+
+
+# --- spline ---
+
+
+def _basis(x: Floats, low: float, high: float, pieces: int) -> tuple[Floats, Floats, Floats]:
+    """Uniform cubic B-splines and two derivatives at x in [low, high], as matrices on the pieces + 1 free coefficients.
+
+    The outermost two coefficients follow from w'' = 0 at the ends.
+    """
+    step = (high - low) / pieces
+    u = (x - low) / step
+    i = np.clip(np.floor(u), 0, pieces - 1).astype(np.intp)
+    t = u - i
+    s = 1.0 - t
+    value = np.stack([s**3, 3 * t**3 - 6 * t**2 + 4, 3 * s**3 - 6 * s**2 + 4, t**3], -1) / 6.0
+    slope = np.stack([-(s**2), 3 * t**2 - 4 * t, 4 * s - 3 * s**2, t**2], -1) / (2.0 * step)
+    curvature = np.stack([s, 3 * t - 2, 3 * s - 2, t], -1) / step**2
+    columns = i[:, None] + np.arange(4)
+    natural = _natural(pieces)
+
+    def spread(values: Floats) -> Floats:
+        full = np.zeros((len(x), pieces + 3))
+        np.put_along_axis(full, columns, values, axis=1)
+        return full @ natural
+
+    return spread(value), spread(slope), spread(curvature)
+
+
+def _natural(pieces: int) -> Floats:
+    """From the free coefficients to all: c_0 = 2 c_1 - c_2, and the same at the other end."""
+    m = np.zeros((pieces + 3, pieces + 1))
+    m[1:-1] = np.eye(pieces + 1)
+    m[0, :2] = m[-1, :-3:-1] = 2.0, -1.0
+    return m
+
+
+def _fit_spline(q: _Quotes, pieces: int, wings: str) -> Spline:
+    """The smoothest curve that keeps within the spread, with g >= 0 between and beyond the quotes."""
+    low, high = float(q.k.min()), float(q.k.max())
+    pad = 0.02 * (high - low)
+    low, high = low - pad, high + pad
+    inside = np.linspace(low, high, 6 * pieces + 1)
+    at_quotes, _, _ = _basis(q.k, low, high, pieces)
+    at_grid = _basis(inside, low, high, pieces)
+    natural = _natural(pieces)
+    third = np.diff(natural, n=3, axis=0)  # differences that leave parabolas alone: Eilers and Marx (1996)
+    level = float(np.median(q.vol)) ** 2 * q.years
+    # Beyond the ends w is a line; g there, at distances that grow outwards.
+    out = (high - low) * np.geomspace(0.02, 30.0, 12)
+    ends = _basis(np.array([low, high]), low, high, pieces)
+    beyond = np.concatenate([low - out, high + out])
+    row = np.repeat([0, 1], len(out))
+    distance = beyond - np.array([low, high])[row]
+    lines = (ends[0][row] + distance[:, None] * ends[1][row], ends[1][row], np.zeros((len(row), pieces + 1)))
+    k_all = np.concatenate([inside, beyond])
+    w_all, slope_all, curvature_all = (np.concatenate(pair) for pair in zip(at_grid, lines, strict=True))
+
+    def residuals_at(roughness: float, penalty: float) -> Any:
+        smooth = np.sqrt(roughness) / level * third
+
+        def residuals(x: Floats) -> tuple[Floats, Floats]:
+            c = x[0]
+            w = at_quotes @ c
+            vol = np.sqrt(np.maximum(w, 1e-12) / q.years)
+            error = (vol - q.vol) / q.scale
+            error_slope = at_quotes / (2.0 * vol * q.years * q.scale)[:, None]
+            w, slope, curvature = np.maximum(w_all @ c, 1e-3 * level), slope_all @ c, curvature_all @ c
+            lean = 1.0 - k_all * slope / (2.0 * w)
+            g = lean**2 - 0.25 * slope**2 * (1.0 / w + 0.25) + 0.5 * curvature
+            short = g < _LEAST_G
+            g_slope = (
+                (lean * k_all * slope / w**2 + 0.25 * slope**2 / w**2)[:, None] * w_all
+                - (lean * k_all / w + 0.5 * slope * (1.0 / w + 0.25))[:, None] * slope_all
+                + 0.5 * curvature_all
+            )
+            # Total variance that falls away from the ends would reach 0.
+            drop = np.array([np.maximum(ends[1][0] @ c, 0.0), np.minimum(ends[1][1] @ c, 0.0)])
+            drop_slope = np.where((drop != 0.0)[:, None], ends[1], 0.0)
+            dip = np.minimum(w_all @ c / level - 1e-2, 0.0)
+            r = np.concatenate(
+                [error, smooth @ c, penalty * np.where(short, g - _LEAST_G, 0.0), 1e3 / level * drop, 1e3 * dip]
+            )
+            jacobian = np.concatenate(
+                [
+                    error_slope,
+                    smooth,
+                    penalty * np.where(short[:, None], g_slope, 0.0),
+                    1e3 / level * drop_slope,
+                    1e3 / level * np.where((dip < 0.0)[:, None], w_all, 0.0),
+                ]
+            )
+            return r[None], jacobian[None]
+
+        return residuals
+
+    # A parabola in vol is a safe first guess.
+    nodes = low + (np.arange(pieces + 1)) * (high - low) / pieces
+    bowl = np.polynomial.Polynomial.fit(q.k, q.vol, min(2, len(np.unique(q.k)) - 1), w=1.0 / q.scale)
+    c = np.maximum(bowl(nodes), 0.2 * q.vol.min()) ** 2 * q.years
+    best: tuple[tuple[float, ...], Spline] | None = None
+    n = len(q.k)
+    for roughness in 10.0 ** np.arange(3.0, -5.0, -1.0):
+        for penalty in (100.0, 3000.0):
+            c, _ = least_squares(residuals_at(roughness, penalty), c[None], iterations=25)
+            spline = Spline(low, high, natural @ c, wings)
+            report = Spline(low, high, natural @ c).arbitrage()
+            if report.ok:
+                break
+        error = np.abs(spline.vol(q.k, q.years) - q.vol) / q.scale
+        rank = (float(not report.ok), float(np.maximum(error - 1.0, 0.0).sum()), float(np.sqrt(error @ error / n)))
+        if best is None or rank[:2] < best[0][:2]:
+            best = (rank, spline)
+        if report.ok and error.max() <= 0.95:
+            break
+    assert best is not None  # noqa: S101 - the loop has run
+    return best[1]
+
+
+def fit_spline(
+    k: npt.ArrayLike,
+    years: float,
+    *,
+    vol: npt.ArrayLike | None = None,
+    bid_vol: npt.ArrayLike | None = None,
+    ask_vol: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
+    pieces: int | None = None,
+    wings: str = "linear",
+) -> SmileFit:
+    """The smoothest spline in total variance that keeps inside the spread without butterfly arbitrage.
+
+    A penalised cubic spline on equal steps: roughness is taken away from a lot to nearly none until every quote lies
+    inside its bid and ask, while g(k) is held above 0 between the quotes and along the straight wings.
+
+    Parameters
+    ----------
+    k, years, vol, bid_vol, ask_vol, weights
+        As in :func:`fit_svi`; at least 3 different strikes.
+    pieces : int, optional
+        Of the spline; twice the number of strikes, within [8, 32], unless given.
+    wings : {"linear", "flat"}
+        See :class:`Spline`.
+
+    Returns
+    -------
+    SmileFit
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, or fewer than 3 strikes are left.
+    """
+    q = _quotes(k, years, vol, bid_vol, ask_vol, weights)
+    _enough(q, 3, "a spline")
+    n = pieces if pieces is not None else min(max(2 * len(np.unique(q.k)), 8), 32)
+    if n < 4:
+        raise ValueError(f"pieces must be at least 4, got {n}")
+    return _report(_fit_spline(q, n, wings), "spline", q)
+
+
+def fit_smile(
+    k: npt.ArrayLike,
+    years: float,
+    *,
+    vol: npt.ArrayLike | None = None,
+    bid_vol: npt.ArrayLike | None = None,
+    ask_vol: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
+    model: str = "auto",
+    wings: str = "linear",
+) -> SmileFit:
+    """A smile for one expiry: SVI where it fits within the spread, else a spline; ``note`` says which and why.
+
+    SVI fits where its root mean square error is at most the mean half-spread and it has no butterfly arbitrage. Without
+    bid and ask there is no spread to judge by: the smile is SVI.
+
+    Parameters
+    ----------
+    k, years, vol, bid_vol, ask_vol, weights
+        As in :func:`fit_svi`.
+    model : {"auto", "svi", "spline"}
+    wings : {"linear", "flat"}
+        Of a spline.
+
+    Returns
+    -------
+    SmileFit
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, or too few strikes are left: 5 for SVI, 3 for a spline.
+    """
+    if model not in ("auto", "svi", "spline"):
+        raise ValueError(f"model must be 'auto', 'svi' or 'spline', got {model!r}")
+    quotes: dict[str, Any] = {"vol": vol, "bid_vol": bid_vol, "ask_vol": ask_vol, "weights": weights}
+    if model == "svi":
+        return fit_svi(k, years, **quotes)
+    if model == "spline":
+        return fit_spline(k, years, **quotes, wings=wings)
+    q = _quotes(k, years, **quotes)
+    if len(np.unique(q.k)) < 5:
+        why = f"SVI has 5 parameters, the quotes {len(np.unique(q.k))} strikes"
+    else:
+        fit = _report(_fit_svi(q), "svi", q)
+        if math.isnan(fit.mean_half_spread) or (fit.within_spread and fit.arbitrage.ok):
+            return fit
+        why = (
+            f"SVI has arbitrage: min g {fit.arbitrage.min_g:.3g}"
+            if fit.within_spread
+            else f"SVI is off by {fit.rmse:.4f} against a half-spread of {fit.mean_half_spread:.4f}"
+        )
+    spline = fit_spline(k, years, **quotes, wings=wings)
+    return SmileFit(**{**spline.__dict__, "note": why})
+
+
+# --- SSVI ---
+
+
+@dataclass(frozen=True)
+class SsviFit:
+    """An SSVI surface fitted to several expiries at once."""
+
+    ssvi: Ssvi
+    theta: Floats  #: total variance at the money, per expiry
+    years: Floats
+    conditions: SsviConditions
+    expiries: tuple[SmileFit, ...]  #: the slice of each expiry, as raw SVI, with its errors
+
+    def __repr__(self) -> str:
+        worst = max(fit.rmse for fit in self.expiries)
+        return (
+            f"SsviFit({self.ssvi!r}, {len(self.theta)} expiries, rmse at most {worst:.4f}, {self.conditions!r})"
+        )
+
+
+def fit_ssvi(
+    k: Sequence[npt.ArrayLike],
+    years: npt.ArrayLike,
+    *,
+    vol: Sequence[npt.ArrayLike] | None = None,
+    bid_vol: Sequence[npt.ArrayLike] | None = None,
+    ask_vol: Sequence[npt.ArrayLike] | None = None,
+    weights: Sequence[npt.ArrayLike] | None = None,
+) -> SsviFit:
+    """One SSVI surface through all expiries, free of butterfly and calendar arbitrage by construction.
+
+    eta (1 + |rho|) <= 2, gamma in (0, 1/2] and rising theta; least squares in vol over half-spread.
+
+    Parameters
+    ----------
+    k, vol, bid_vol, ask_vol, weights : sequence of array_like
+        One column per expiry, as in :func:`fit_svi`.
+    years : array_like, shape (n_expiries,)
+        Rising.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of columns differ, years do not rise, or an expiry has no usable quote.
+    """
+    times = _column(years, "years")
+    if len(k) != len(times):
+        raise ValueError(f"k has {len(k)} columns, but years has {len(times)}")
+    if not (np.diff(times) > 0.0).all():
+        i = int(np.flatnonzero(np.diff(times) <= 0.0)[0]) + 1
+        raise ValueError(f"years must rise, but years[{i}] is {times[i]} after {times[i - 1]}")
+    columns: list[list[Any]] = []
+    for name, given in (("vol", vol), ("bid_vol", bid_vol), ("ask_vol", ask_vol), ("weights", weights)):
+        if given is not None and len(given) != len(times):
+            raise ValueError(f"{name} has {len(given)} columns, but years has {len(times)}")
+        columns.append([None] * len(times) if given is None else list(given))
+    quotes = [_quotes(at, float(t), *row) for at, t, *row in zip(k, times, *columns, strict=True)]
+    for i, q in enumerate(quotes):
+        _enough(q, 1, f"expiry {i} of an SSVI surface")
+    owner = np.repeat(np.arange(len(times)), [len(q.k) for q in quotes])
+    at, mid, scale = (np.concatenate([getattr(q, name) for q in quotes]) for name in ("k", "vol", "scale"))
+
+    def parts(x: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        rho = 0.999 * np.tanh(x[..., 0])
+        eta = 2.0 / (1.0 + np.exp(-x[..., 1])) / (1.0 + np.abs(rho))
+        gamma = 0.5 / (1.0 + np.exp(-x[..., 2]))
+        return eta, gamma, rho, np.cumsum(np.exp(np.clip(x[..., 3:], -40.0, 5.0)), axis=-1)
+
+    def residuals(x: Floats) -> Floats:
+        eta, gamma, rho, theta = parts(x)
+        t = theta[..., owner]
+        eta, gamma, rho = eta[..., None], gamma[..., None], rho[..., None]
+        y = eta / (t**gamma * (1.0 + t) ** (1.0 - gamma)) * at
+        w = 0.5 * t * (1.0 + rho * y + np.sqrt((y + rho) ** 2 + 1.0 - rho**2))
+        return np.asarray((np.sqrt(w / times[owner]) - mid) / scale)
+
+    money = np.array([q.vol[np.argmin(np.abs(q.k))] ** 2 * q.years for q in quotes])
+    steps = np.log(np.maximum(np.diff(np.maximum.accumulate(money), prepend=0.0), 1e-3 * money))
+    starts = np.array([[rho, eta, g, *steps] for rho in (-0.6, 0.0, 0.6) for eta in (-1.0, 1.0) for g in (0.0, 2.0)])
+    best, _ = least_squares(by_differences(residuals), starts, iterations=100)
+    eta, gamma, rho, theta = parts(best)
+    ssvi = Ssvi(float(eta), float(gamma), float(rho))
+    fits = tuple(_report(ssvi.slice(float(t)), "ssvi", q) for t, q in zip(theta, quotes, strict=True))
+    return SsviFit(ssvi, theta, times, ssvi.conditions(theta), fits)
