@@ -13,7 +13,9 @@ Floats = npt.NDArray[np.float64]
 Residuals = Callable[[Floats], tuple[Floats, Floats]]
 
 
-def least_squares(residuals: Residuals, start: Floats, iterations: int = 60) -> tuple[Floats, float]:
+def least_squares(
+    residuals: Residuals, start: Floats, iterations: int = 60, tolerance: float = 1e-7
+) -> tuple[Floats, float]:
     """The best of several Levenberg-Marquardt searches that take every step together, and its sum of squares.
 
     Levenberg (1944) and Marquardt (1963), with the damping scaled by the diagonal. Steps that lead to a residual that
@@ -22,10 +24,9 @@ def least_squares(residuals: Residuals, start: Floats, iterations: int = 60) -> 
     x = np.array(start)
     r, jacobian = residuals(x)
     cost = _cost(r)
+    normal, gradient = _normal(r, jacobian)
     damping = np.full(len(x), 1e-3)
     for _ in range(iterations):
-        normal = np.swapaxes(jacobian, 1, 2) @ jacobian
-        gradient = np.einsum("snp,sn->sp", jacobian, r)
         diagonal = np.einsum("spp->sp", normal)
         scale = np.maximum(diagonal, 1e-14 * diagonal.max(axis=1, keepdims=True)) + 1e-300
         damped = normal + np.einsum("sp,pq->spq", damping[:, None] * scale, np.eye(x.shape[1]))
@@ -36,15 +37,22 @@ def least_squares(residuals: Residuals, start: Floats, iterations: int = 60) -> 
         better = cost_tried < cost
         gain = np.where(better, cost - cost_tried, np.inf)
         x = np.where(better[:, None], tried, x)
-        r = np.where(better[:, None], r_tried, r)
-        jacobian = np.where(better[:, None, None], jacobian_tried, jacobian)
-        settled = (gain <= 1e-9 * cost) | (damping > 1e10) | (cost <= 1e-28)
+        if better.any():
+            normal_tried, gradient_tried = _normal(r_tried, jacobian_tried)
+            normal = np.where(better[:, None, None], normal_tried, normal)
+            gradient = np.where(better[:, None], gradient_tried, gradient)
+        settled = (gain <= tolerance * cost) | (damping > 1e8) | (cost <= 1e-24)
         cost = np.where(better, cost_tried, cost)
         damping = np.clip(np.where(better, damping * 0.2, damping * 8.0), 1e-14, 1e12)
         if settled.all():
             break
     best = int(np.argmin(cost))
     return x[best], float(cost[best])
+
+
+def _normal(r: Floats, jacobian: Floats) -> tuple[Floats, Floats]:
+    transposed = np.swapaxes(jacobian, 1, 2)
+    return transposed @ jacobian, (transposed @ r[..., None])[..., 0]
 
 
 def _cost(r: Floats) -> Floats:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._numeric import Floats, by_differences, least_squares
+from ._numeric import Floats, Residuals, by_differences, least_squares
 from .smiles import Butterfly, Smile, Spline, Svi
 from .ssvi import Ssvi, SsviConditions
 
@@ -40,8 +40,8 @@ class SmileFit:
 
     @property
     def within_spread(self) -> bool:
-        """Whether the root mean square error is at most the mean half-spread."""
-        return self.rmse <= self.mean_half_spread
+        """Root mean square error at most the mean half-spread, and nine tenths of the quotes inside theirs."""
+        return self.rmse <= self.mean_half_spread and self.inside >= 0.9
 
     def __repr__(self) -> str:
         dropped = ", ".join(f"{n} {why}" for why, n in self.dropped.items() if n)
@@ -93,13 +93,12 @@ def _quotes(
     spread = np.full(at.shape, np.nan)
     if bid_vol is not None and ask_vol is not None:
         bid, ask = _column(bid_vol, "bid_vol", at), _column(ask_vol, "ask_vol", at)
-        reasons["missing"] = ~(np.isfinite(bid) & np.isfinite(ask))
-        reasons["nonpositive"] = (bid <= 0.0) | (ask <= 0.0)
-        reasons["crossed"] = bid > ask
-        spread = 0.5 * (ask - bid)
-    mid = _column(vol, "vol", at) if vol is not None else 0.5 * (bid + ask)
-    reasons["missing"] = reasons.get("missing", np.zeros(at.shape, bool)) | ~(np.isfinite(mid) & np.isfinite(at))
-    reasons["nonpositive"] = reasons.get("nonpositive", np.zeros(at.shape, bool)) | (mid <= 0.0)
+        both = np.isfinite(bid) & np.isfinite(ask) & (bid > 0.0) & (ask > 0.0)
+        reasons["crossed"] = both & (bid > ask)
+        spread = np.where(both, 0.5 * (ask - bid), np.nan)
+    mid = _column(vol, "vol", at) if vol is not None else np.where(both, 0.5 * (bid + ask), np.nan)
+    reasons["missing"] = ~(np.isfinite(mid) & np.isfinite(at))
+    reasons["nonpositive"] = mid <= 0.0
     weight = np.ones(at.shape) if weights is None else _column(weights, "weights", at)
     reasons["no_weight"] = ~(np.isfinite(weight) & (weight > 0.0))
     use = np.ones(at.shape, bool)
@@ -108,7 +107,8 @@ def _quotes(
         dropped[why] = int((use & rows).sum())
         use &= ~rows
     half = spread[use]
-    scale = np.where(np.isnan(half), 0.01, np.maximum(half, _LEAST_HALF_SPREAD)) / np.sqrt(weight[use])
+    usual = float(np.median(half[np.isfinite(half)])) if np.isfinite(half).any() else 0.01
+    scale = np.maximum(np.where(np.isnan(half), usual, half), _LEAST_HALF_SPREAD) / np.sqrt(weight[use])
     return _Quotes(at[use], mid[use], half, scale, float(years), dropped)
 
 
@@ -144,21 +144,35 @@ def _report(smile: Smile, model: str, q: _Quotes, note: str = "") -> SmileFit:
 # --- SVI ---
 
 
-def _svi_columns(x: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    """Raw parameters from unconstrained ones, so that every trial is a valid slice with Lee's wings.
+#: Where wing slopes end: a little inside Lee's bound.
+_STEEPEST = 1.998
 
-    Wing slopes b (1 -+ rho) = 2 / (1 + e^-x), least variance e^x, m itself, sigma = e^x.
+
+def _bounded(x: Floats, low: float, high: float) -> Floats:
+    return np.minimum(np.maximum(x, low), high)
+
+
+def _svi_of(x: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """Wing slopes L, R, least variance, m and sigma from free parameters, so that every trial is a valid slice.
+
+    L = b (1 - rho) and R = b (1 + rho) are 1.998 / (1 + e^-x); least variance and sigma are e^x; m is itself. Then
+    b rho = (R - L) / 2, b = (R + L) / 2, b sqrt(1 - rho^2) = sqrt(L R).
     """
-    left, right = (1.998 / (1.0 + np.exp(-np.clip(x[..., j], -40.0, 40.0))) for j in (0, 1))
-    least, sigma = (np.exp(np.clip(x[..., j], -40.0, 5.0)) for j in (2, 4))
-    b, rho = 0.5 * (left + right), (right - left) / (right + left)
-    return least - b * sigma * np.sqrt(1.0 - rho**2), b, rho, x[..., 3], sigma
+    left, right = (_STEEPEST / (1.0 + np.exp(-_bounded(x[..., j], -30.0, 30.0))) for j in (0, 1))
+    least, sigma = (np.exp(_bounded(x[..., j], -40.0, 5.0)) for j in (2, 4))
+    return left, right, least, x[..., 3], sigma
+
+
+def _raw(x: Floats) -> Svi:
+    left, right, least, m, sigma = (float(p) for p in _svi_of(x))
+    b = 0.5 * (left + right)
+    return Svi(least - sigma * math.sqrt(left * right), b, 0.5 * (right - left) / b, m, sigma)
 
 
 def _svi_unconstrained(a: Floats, b: Floats, rho: Floats, m: Floats, sigma: Floats, floor: float) -> Floats:
     left, right = (np.clip(b * (1.0 + sign * rho), 1e-4, 1.98) for sign in (-1.0, 1.0))
     least = np.maximum(a + b * sigma * np.sqrt(1.0 - rho**2), floor)
-    return np.stack([np.log(left / (1.998 - left)), np.log(right / (1.998 - right)), np.log(least), m, np.log(sigma)], -1)
+    return np.stack([np.log(left / (_STEEPEST - left)), np.log(right / (_STEEPEST - right)), np.log(least), m, np.log(sigma)], -1)
 
 
 def _svi_starts(q: _Quotes) -> Floats:
@@ -192,27 +206,67 @@ def _svi_starts(q: _Quotes) -> Floats:
     return _svi_unconstrained(*(p[best] for p in (a, b, rho, m, sigma)), floor=1e-3 * float(target.min()))
 
 
+def _density(k: Floats, w: Floats, slope: Floats, curvature: Floats) -> tuple[Floats, Floats, Floats]:
+    """g and its derivatives in w and w'; that in w'' is 1/2."""
+    per_w = 1.0 / w
+    lean = 1.0 - 0.5 * k * slope * per_w
+    quarter = per_w + 0.25
+    g = lean * lean - 0.25 * slope * slope * quarter + 0.5 * curvature
+    return g, (lean * k * slope + 0.25 * slope * slope) * per_w**2, -lean * k * per_w - 0.5 * slope * quarter
+
+
+def _svi_residuals(q: _Quotes, grid: Floats, penalty: float) -> Residuals:
+    """Errors at the quotes, and what g lacks on the grid, with their derivatives in the free parameters."""
+    k, n = np.concatenate([q.k, grid]), len(q.k)
+    least_w = 1e-3 * float(q.vol.min()) ** 2 * q.years
+
+    def residuals(free: Floats) -> tuple[Floats, Floats]:
+        left, right, least, m, sigma = (p[:, None] for p in _svi_of(free))
+        x = k - m
+        r = np.sqrt(x * x + sigma * sigma)
+        lean, b, middle = 0.5 * (right - left), 0.5 * (right + left), np.sqrt(left * right)
+        turn = x / r
+        w = np.maximum(least + lean * x + b * r - sigma * middle, least_w)
+        slope = lean + b * turn
+        shape = np.empty((*w.shape, 5))
+        shape[..., 0] = left * (1.0 - left / _STEEPEST) * 0.5 * (r - x - sigma * np.sqrt(right / left))
+        shape[..., 1] = right * (1.0 - right / _STEEPEST) * 0.5 * (r + x - sigma * np.sqrt(left / right))
+        shape[..., 2] = least
+        shape[..., 3] = -slope
+        shape[..., 4] = sigma * (b * sigma / r - middle)
+        vol = np.sqrt(w[:, :n] / q.years)
+        error = (vol - q.vol) / q.scale
+        jacobian = shape[:, :n] / (2.0 * q.years * q.scale * vol)[..., None]
+
+        sharp = (sigma / r) ** 2
+        curvature = b * sharp / r
+        g, g_w, g_slope = _density(k[n:], w[:, n:], slope[:, n:], curvature[:, n:])
+        short = np.minimum(g - _LEAST_G, 0.0)
+        if not short.any():
+            return error, jacobian
+        x, turn, sharp, r, curvature = x[:, n:], turn[:, n:], sharp[:, n:], r[:, n:], curvature[:, n:]
+        of_slope, of_curvature = np.zeros((2, *g.shape, 5))
+        for j, side, sign in ((0, left, -1.0), (1, right, 1.0)):
+            growth = side * (1.0 - side / _STEEPEST)
+            of_slope[..., j] = 0.5 * growth * (turn + sign)
+            of_curvature[..., j] = 0.5 * growth * sharp / r
+        of_slope[..., 3], of_slope[..., 4] = -curvature, -b * turn * sharp
+        of_curvature[..., 3], of_curvature[..., 4] = 3.0 * curvature * x / r**2, curvature * (2.0 - 3.0 * sharp)
+        of_g = g_w[..., None] * shape[:, n:] + g_slope[..., None] * of_slope + 0.5 * of_curvature
+        of_g *= (short < 0.0)[..., None]
+        return np.concatenate([error, penalty * short], axis=1), np.concatenate([jacobian, penalty * of_g], axis=1)
+
+    return residuals
+
+
 def _fit_svi(q: _Quotes) -> Svi:
     low, high = q.k.min(), q.k.max()
     pad = 0.5 * max(high - low, 0.05)
     grid = np.linspace(low - pad, high + pad, 41)
     start = _svi_starts(q)
-    for penalty in (10.0, 100.0, 1000.0):
-
-        def residuals(x: Floats, penalty: float = penalty) -> Floats:
-            a, b, rho, m, sigma = (p[..., None] for p in _svi_columns(x))
-            at = q.k - m
-            w = a + b * (rho * at + np.hypot(at, sigma))
-            error = (np.sqrt(np.maximum(w, 1e-300) / q.years) - q.vol) / q.scale
-            at = grid - m
-            r = np.hypot(at, sigma)
-            w, slope, curvature = a + b * (rho * at + r), b * (rho + at / r), b * (sigma / r) ** 2 / r
-            w = np.maximum(w, 1e-12)
-            g = (1.0 - grid * slope / (2.0 * w)) ** 2 - 0.25 * slope**2 * (1.0 / w + 0.25) + 0.5 * curvature
-            return np.concatenate([error, penalty * np.minimum(g - _LEAST_G, 0.0)], axis=-1)
-
-        best, _ = least_squares(by_differences(residuals), start)
-        svi = Svi(*(float(p) for p in _svi_columns(best)))
+    for penalty in (30.0, 300.0, 3000.0):
+        best, _ = least_squares(_svi_residuals(q, grid, penalty), start)
+        svi = _raw(best)
         report = svi.arbitrage()
         if report.ok:
             break
@@ -245,7 +299,8 @@ def fit_svi(
     vol : array_like, shape (n,), optional
         What to fit: the mid of bid and ask unless given. With a single price and no spread every quote counts as much.
     bid_vol, ask_vol : array_like, shape (n,), optional
-        Rows that miss one of them, or where they are crossed, are dropped and counted.
+        NaN or 0 where there is no quote. Rows where they are crossed are dropped and counted, and so are rows that miss
+        one of them unless ``vol`` is given.
     weights : array_like, shape (n,), optional
         Of the squares; vega, for instance. Rows with a weight that is not above 0 are dropped.
 
@@ -329,31 +384,22 @@ def _fit_spline(q: _Quotes, pieces: int, wings: str) -> Spline:
             error = (vol - q.vol) / q.scale
             error_slope = at_quotes / (2.0 * vol * q.years * q.scale)[:, None]
             w, slope, curvature = np.maximum(w_all @ c, 1e-3 * level), slope_all @ c, curvature_all @ c
-            lean = 1.0 - k_all * slope / (2.0 * w)
-            g = lean**2 - 0.25 * slope**2 * (1.0 / w + 0.25) + 0.5 * curvature
-            short = g < _LEAST_G
-            g_slope = (
-                (lean * k_all * slope / w**2 + 0.25 * slope**2 / w**2)[:, None] * w_all
-                - (lean * k_all / w + 0.5 * slope * (1.0 / w + 0.25))[:, None] * slope_all
-                + 0.5 * curvature_all
-            )
+            g, g_w, g_slope = _density(k_all, w, slope, curvature)
             # Total variance that falls away from the ends would reach 0.
             drop = np.array([np.maximum(ends[1][0] @ c, 0.0), np.minimum(ends[1][1] @ c, 0.0)])
-            drop_slope = np.where((drop != 0.0)[:, None], ends[1], 0.0)
-            dip = np.minimum(w_all @ c / level - 1e-2, 0.0)
-            r = np.concatenate(
-                [error, smooth @ c, penalty * np.where(short, g - _LEAST_G, 0.0), 1e3 / level * drop, 1e3 * dip]
-            )
-            jacobian = np.concatenate(
-                [
-                    error_slope,
-                    smooth,
-                    penalty * np.where(short[:, None], g_slope, 0.0),
-                    1e3 / level * drop_slope,
-                    1e3 / level * np.where((dip < 0.0)[:, None], w_all, 0.0),
-                ]
-            )
-            return r[None], jacobian[None]
+            dip = w_all @ c / level - 1e-2
+            # Most conditions hold and ask for nothing: only those that do not take part.
+            short, low_w = np.flatnonzero(g < _LEAST_G), np.flatnonzero(dip < 0.0)
+            r = [error, smooth @ c, penalty * (g[short] - _LEAST_G), 1e3 / level * drop, 1e3 * dip[low_w]]
+            of_g = g_w[short, None] * w_all[short] + g_slope[short, None] * slope_all[short]
+            jacobian = [
+                error_slope,
+                smooth,
+                penalty * (of_g + 0.5 * curvature_all[short]),
+                1e3 / level * np.where((drop != 0.0)[:, None], ends[1], 0.0),
+                1e3 / level * w_all[low_w],
+            ]
+            return np.concatenate(r)[None], np.concatenate(jacobian)[None]
 
         return residuals
 
@@ -361,20 +407,21 @@ def _fit_spline(q: _Quotes, pieces: int, wings: str) -> Spline:
     nodes = low + (np.arange(pieces + 1)) * (high - low) / pieces
     bowl = np.polynomial.Polynomial.fit(q.k, q.vol, min(2, len(np.unique(q.k)) - 1), w=1.0 / q.scale)
     c = np.maximum(bowl(nodes), 0.2 * q.vol.min()) ** 2 * q.years
-    best: tuple[tuple[float, ...], Spline] | None = None
-    n = len(q.k)
-    for roughness in 10.0 ** np.arange(3.0, -5.0, -1.0):
+    best: tuple[tuple[float, float], Spline] | None = None
+    for roughness in 10.0 ** np.arange(3.0, -4.5, -1.0):
         for penalty in (100.0, 3000.0):
-            c, _ = least_squares(residuals_at(roughness, penalty), c[None], iterations=25)
+            c, _ = least_squares(residuals_at(roughness, penalty), c[None], iterations=25, tolerance=1e-6)
             spline = Spline(low, high, natural @ c, wings)
-            report = Spline(low, high, natural @ c).arbitrage()
-            if report.ok:
+            error = np.abs(spline.vol(q.k, q.years) - q.vol) / q.scale
+            outside = float(np.maximum(error - 1.0, 0.0).sum())
+            if best is not None and outside >= best[0][1] and best[0][0] == 0.0:
+                break  # no closer than one that is free of arbitrage
+            sound = Spline(low, high, natural @ c).arbitrage().ok
+            if best is None or (float(not sound), outside) < best[0]:
+                best = (float(not sound), outside), spline
+            if sound:
                 break
-        error = np.abs(spline.vol(q.k, q.years) - q.vol) / q.scale
-        rank = (float(not report.ok), float(np.maximum(error - 1.0, 0.0).sum()), float(np.sqrt(error @ error / n)))
-        if best is None or rank[:2] < best[0][:2]:
-            best = (rank, spline)
-        if report.ok and error.max() <= 0.95:
+        if sound and error.max() <= 0.95:
             break
     assert best is not None  # noqa: S101 - the loop has run
     return best[1]
@@ -435,7 +482,8 @@ def fit_smile(
 ) -> SmileFit:
     """A smile for one expiry: SVI where it fits within the spread, else a spline; ``note`` says which and why.
 
-    SVI fits where its root mean square error is at most the mean half-spread and it has no butterfly arbitrage. Without
+    SVI fits where its root mean square error is at most the mean half-spread, at least nine tenths of the quotes lie
+    inside their own, and it has no butterfly arbitrage. Without
     bid and ask there is no spread to judge by: the smile is SVI.
 
     Parameters
@@ -472,7 +520,7 @@ def fit_smile(
         why = (
             f"SVI has arbitrage: min g {fit.arbitrage.min_g:.3g}"
             if fit.within_spread
-            else f"SVI is off by {fit.rmse:.4f} against a half-spread of {fit.mean_half_spread:.4f}"
+            else f"SVI is off by {fit.rmse:.4f} against a half-spread of {fit.mean_half_spread:.4f}, {fit.inside:.0%} inside"
         )
     spline = fit_spline(k, years, **quotes, wings=wings)
     return SmileFit(**{**spline.__dict__, "note": why})
