@@ -96,8 +96,7 @@ void check_out(const Vols& out, const Shape& shape) {
   for (int j = 0; j <= kOutputs; ++j) {
     const py::object& array = j < kOutputs ? out.column[j] : out.status;
     if (PyArray_ISWRITEABLE(reinterpret_cast<PyArrayObject*>(array.ptr()))) continue;
-    throw py::value_error("evaluate: out." + std::string(j < kOutputs ? kOutputNames[j] : "status") +
-                          " is read-only");
+    throw py::value_error("evaluate: out." + std::string(j < kOutputs ? kOutputNames[j] : "status") + " is read-only");
   }
 }
 
@@ -192,10 +191,9 @@ void bind_surface(py::module_& m) {
   vols.def("__repr__", [](const Vols& self) {
     std::string text = self.scalar ? "Vols(" : "Vols(shape " + self.shape.text() + ", ";
     for (int j = 0; j < kOutputs; ++j) {
-      const py::object shown =
-          self.scalar ? self.column[j]
-                      : py::module_::import("numpy").attr("array2string")(self.column[j], py::arg("threshold") = 6,
-                                                                          py::arg("edgeitems") = 2);
+      const py::object shown = self.scalar ? self.column[j]
+                                           : py::module_::import("numpy").attr("array2string")(
+                                                 self.column[j], py::arg("threshold") = 6, py::arg("edgeitems") = 2);
       text += std::string(j == 0 ? "" : ", ") + kOutputNames[j] + " " + std::string(py::str(shown));
     }
     return text + ")";

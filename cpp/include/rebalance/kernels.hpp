@@ -29,8 +29,8 @@ struct RemarkColumns {
   const double* stddev;          ///< vol sqrt(years), within [1e-12, 100]
   const double* inverse_stddev;  ///< 1 / stddev
   const double* weight;          ///< quantity x multiplier; 0 for inert rows
-  std::size_t blocks;            ///< of kBlockRows each
   const double* vol_slope;       ///< dvol/dk of a smile that moves with the forward; read by remark_smile
+  std::size_t blocks;            ///< of kBlockRows each
   double* sums;                  ///< kRemarkSums x kSumLanes per block
 };
 
@@ -65,11 +65,11 @@ inline constexpr std::size_t kSumRows = 16, kSumLanes = 8;
 
 /// What the re-mark kernel adds up, each times the row's weight.
 enum RemarkSum : int {
-  kSumValue,          ///< undiscounted value
-  kSumDelta,          ///< phi N(phi d1)
-  kSumDensityOverS,   ///< n(d1) / s
-  kSumDensity,        ///< n(d1)
-  kSumDensityTimesS,  ///< n(d1) s
+  kSumValue,              ///< undiscounted value
+  kSumDelta,              ///< phi N(phi d1)
+  kSumDensityOverS,       ///< n(d1) / s
+  kSumDensity,            ///< n(d1)
+  kSumDensityTimesS,      ///< n(d1) s
   kSumDensityTimesSlope,  ///< n(d1) dvol/dk; 0 from remark
   kRemarkSums
 };

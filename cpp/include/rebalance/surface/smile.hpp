@@ -106,7 +106,7 @@ REBALANCE_INLINE TotalVariance<V> spline(const Rows& s, V k) {
   const V w = fma(t, fma(t, fma(t, c3, c2), c1), V::load(c[0]));
   const V slope = per_step * fma(t, fma(V(3.0) * t, c3, c2 + c2), c1);
   const V curvature = per_step * per_step * fma(V(6.0) * t, c3, c2 + c2);
-  const auto left = k < low, right = k > high;
+  const auto left = k<low, right = k> high;
   const V line = select(left, s.get(kLeftSlope), select(right, s.get(kRightSlope), slope));
   return {fma(line, k - inside, w), line, select(left | right, V(0.0), curvature)};
 }
