@@ -14,7 +14,7 @@ Residuals = Callable[[Floats], tuple[Floats, Floats]]
 
 
 def least_squares(
-    residuals: Residuals, start: Floats, iterations: int = 60, tolerance: float = 1e-7
+    residuals: Residuals, start: Floats, iterations: int = 60, tolerance: float = 1e-6
 ) -> tuple[Floats, float]:
     """The best of several Levenberg-Marquardt searches that take every step together, and its sum of squares.
 
@@ -75,24 +75,26 @@ def by_differences(function: Callable[[Floats], Floats], step: float = 1e-6) -> 
 
 
 def least(function: Callable[[Floats], Floats], x: Floats) -> tuple[float, float]:
-    """Where a function is least on the line and its value there: every dip of the grid, refined by golden section."""
+    """Where a function is least on the line and its value there: every dip of the grid, refined.
+
+    A pass looks at 17 points between the neighbours of the lowest one, so that 9 passes leave 1e-8 of the first gap.
+    """
     y = function(x)
     inner = np.flatnonzero((y[1:-1] <= y[:-2]) & (y[1:-1] <= y[2:])) + 1
     dips = inner[np.argsort(y[inner])[:8]]
     best = int(np.argmin(y))
     at, value = float(x[best]), float(y[best])
     if len(dips):
-        low, high = x[dips - 1], x[dips + 1]
-        golden = (np.sqrt(5.0) - 1.0) / 2.0
-        for _ in range(45):
-            left, right = high - golden * (high - low), low + golden * (high - low)
-            lower = function(left) < function(right)
-            low, high = np.where(lower, low, left), np.where(lower, right, high)
-        middle = 0.5 * (low + high)
-        refined = function(middle)
-        i = int(np.argmin(refined))
-        if refined[i] < value:
-            at, value = float(middle[i]), float(refined[i])
+        low, high, row = x[dips - 1], x[dips + 1], np.arange(len(dips))
+        for _ in range(9):
+            points = low[:, None] + (high - low)[:, None] * np.linspace(0.0, 1.0, 17)
+            values = function(points)
+            i = np.argmin(values[:, 1:-1], axis=1) + 1
+            low, high = points[row, i - 1], points[row, i + 1]
+        middle, refined = points[row, i], values[row, i]
+        j = int(np.argmin(refined))
+        if refined[j] < value:
+            at, value = float(middle[j]), float(refined[j])
     return at, value
 
 

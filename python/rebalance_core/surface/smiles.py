@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -326,6 +327,7 @@ class Spline(Smile):
     def _step(self) -> float:
         return (self.high - self.low) / (len(self.coefficients) - 3)
 
+    @cached_property
     def _pieces(self) -> Floats:
         """Coefficients of t, t^2, t^3 within each piece, shape (n, 4)."""
         c = self.coefficients
@@ -335,7 +337,7 @@ class Spline(Smile):
         )
 
     def _inside(self, k: Floats) -> tuple[Floats, Floats, Floats]:
-        pieces, step = self._pieces(), self._step
+        pieces, step = self._pieces, self._step
         u = (k - self.low) / step
         i = np.clip(np.floor(u), 0, len(pieces) - 1).astype(np.intp)
         t = u - i
@@ -354,23 +356,25 @@ class Spline(Smile):
         line = np.where(at < self.low, self.left_slope, np.where(at > self.high, self.right_slope, slope))
         return w + line * (at - inside), line, np.where(outside, 0.0, curvature)
 
-    def _end_slope(self, end: float) -> float:
-        return float(self._inside(np.array(end))[1])
+    @cached_property
+    def _end_slopes(self) -> tuple[float, float]:
+        left, right = self._inside(np.array([self.low, self.high]))[1]
+        return float(left), float(right)
 
-    @property
+    @cached_property
     def left_slope(self) -> float:
-        return 0.0 if self.wings == "flat" else min(max(self._end_slope(self.low), -2.0), 0.0)
+        return 0.0 if self.wings == "flat" else min(max(self._end_slopes[0], -2.0), 0.0)
 
-    @property
+    @cached_property
     def right_slope(self) -> float:
-        return 0.0 if self.wings == "flat" else max(min(self._end_slope(self.high), 2.0), 0.0)
+        return 0.0 if self.wings == "flat" else max(min(self._end_slopes[1], 2.0), 0.0)
 
     @property
     def min_total_variance(self) -> float:
         return least(self.total_variance, self._grid())[1]
 
     def _parameters(self) -> tuple[Any, ...]:
-        return (float(self.low), float(self.high), self._pieces().ravel(), self.left_slope, self.right_slope)
+        return (float(self.low), float(self.high), self._pieces.ravel(), self.left_slope, self.right_slope)
 
     def _grid(self) -> Floats:
         pieces = len(self.coefficients) - 3
@@ -384,8 +388,8 @@ class Spline(Smile):
     def _kinks(self) -> tuple[float, ...]:
         """Ends where the slope drops: a payoff worth less than nothing."""
         tolerance = 1e-9
-        left = self._end_slope(self.low) < self.left_slope - tolerance
-        right = self.right_slope < self._end_slope(self.high) - tolerance
+        left = self._end_slopes[0] < self.left_slope - tolerance
+        right = self.right_slope < self._end_slopes[1] - tolerance
         return (self.low,) * left + (self.high,) * right
 
 
