@@ -172,7 +172,9 @@ def _raw(x: Floats) -> Svi:
 def _svi_unconstrained(a: Floats, b: Floats, rho: Floats, m: Floats, sigma: Floats, floor: float) -> Floats:
     left, right = (np.clip(b * (1.0 + sign * rho), 1e-4, 1.98) for sign in (-1.0, 1.0))
     least = np.maximum(a + b * sigma * np.sqrt(1.0 - rho**2), floor)
-    return np.stack([np.log(left / (_STEEPEST - left)), np.log(right / (_STEEPEST - right)), np.log(least), m, np.log(sigma)], -1)
+    return np.stack(
+        [np.log(left / (_STEEPEST - left)), np.log(right / (_STEEPEST - right)), np.log(least), m, np.log(sigma)], -1
+    )
 
 
 def _svi_starts(q: _Quotes) -> Floats:
@@ -541,9 +543,7 @@ class SsviFit:
 
     def __repr__(self) -> str:
         worst = max(fit.rmse for fit in self.expiries)
-        return (
-            f"SsviFit({self.ssvi!r}, {len(self.theta)} expiries, rmse at most {worst:.4f}, {self.conditions!r})"
-        )
+        return f"SsviFit({self.ssvi!r}, {len(self.theta)} expiries, rmse at most {worst:.4f}, {self.conditions!r})"
 
 
 def fit_ssvi(

@@ -130,7 +130,8 @@ def parity_forward(
     if not (forward > 0.0 and factor > 0.0 and math.isfinite(forward) and math.isfinite(factor)):
         return _nothing("no_solution", dropped, len(k))
     error = y - alpha - beta * x
-    within = (error >= low - y - 1e-12 * np.abs(y)) & (error <= high - y + 1e-12 * np.abs(y))
+    rounding = 1e-12 * np.maximum(ca, pa)
+    within = (y - error >= low - rounding) & (y - error <= high + rounding)
     bids, asks = line.alone(low, factor)[near], line.alone(high, factor)[near]
     forward_error, discount_error = line.standard_errors(near, alpha, beta)
     return ParityForward(

@@ -46,7 +46,9 @@ class SurfaceArbitrage:
         return self.butterfly_ok and self.calendar_ok
 
     def __repr__(self) -> str:
-        gaps = ", ".join(f"{gap:.3g} at k {at:.3g}" for gap, at in zip(self.calendar_gap, self.calendar_at, strict=True))
+        gaps = ", ".join(
+            f"{gap:.3g} at k {at:.3g}" for gap, at in zip(self.calendar_gap, self.calendar_at, strict=True)
+        )
         crossing = [i for i, ok in enumerate(self.calendar_wings) if not ok]
         wings = f"; wings cross far out after expiry {', '.join(map(str, crossing))}" if crossing else ""
         return (
@@ -79,9 +81,7 @@ class Surface(_core.Surface):
         If lengths differ, or years are not above 0 and rising; the values are given.
     """
 
-    def __init__(
-        self, years: npt.ArrayLike, smiles: Sequence[Smile | SmileFit], *, ts_event_ns: Any = None
-    ) -> None:
+    def __init__(self, years: npt.ArrayLike, smiles: Sequence[Smile | SmileFit], *, ts_event_ns: Any = None) -> None:
         slices = tuple(s.smile if isinstance(s, SmileFit) else s for s in smiles)
         for i, s in enumerate(slices):
             if not isinstance(s, Smile):
@@ -166,6 +166,8 @@ class Surface(_core.Surface):
             skew = float(slope) / (2.0 * atm * t)
             words = [type(smile).__name__, 365.0 * t, atm, skew, report.min_g, "ok" if report.ok else "ARBITRAGE"]
             rows.append(words)
-        when = "" if self.ts_event_ns is None else f" at {np.datetime64(self.ts_event_ns, 'ns').astype('datetime64[s]')}Z"
+        when = (
+            "" if self.ts_event_ns is None else f" at {np.datetime64(self.ts_event_ns, 'ns').astype('datetime64[s]')}Z"
+        )
         header = ["smile", "days", "vol at k = 0", "dvol/dk", "least g", "butterfly"]
         return f"Surface of {len(self.smiles)} expiries{when}\n{text_table(header, rows)}"
