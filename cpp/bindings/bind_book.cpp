@@ -189,9 +189,10 @@ void bind_market(py::module_& m) {
       py::arg("vols"), ts, "Volatilities, one per instrument; entries of rows that are not options are not read.");
   market.def(
       "_set_surface",
-      [](Market& self, const IndexOrName& u, std::shared_ptr<Surface> surface, double share, Nanos t) {
+      [](Market& self, const IndexOrName& u, const std::optional<std::shared_ptr<Surface>>& surface, double share,
+         Nanos t) {
         if (!std::isfinite(share)) throw py::value_error("share must be finite, got " + std::to_string(share));
-        self.set_surface(underlying_of(*self.instruments(), u), std::move(surface), share, t);
+        self.set_surface(underlying_of(*self.instruments(), u), surface.value_or(nullptr), share, t);
       },
       py::arg("underlying"), py::arg("surface"), py::arg("share"), ts,
       "Vols of the options on an underlying from a surface; None: by hand again.");

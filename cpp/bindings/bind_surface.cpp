@@ -148,7 +148,7 @@ Smile smile_of(double years, const py::tuple& p) {
                                   number(3), number(4)}};
 }
 
-std::shared_ptr<Surface> make_surface(const ArrayLike& years, const py::list& smiles) {
+std::shared_ptr<Surface> make_surface(const ArrayLike& years, const py::typing::List<py::object>& smiles) {
   const auto times = as_column(years, "years", smiles.size(), "smiles");
   std::vector<Smile> all;
   for (std::size_t i = 0; i < smiles.size(); ++i) {

@@ -38,9 +38,19 @@ class Greeks:
         """
     def __repr__(self) -> str: ...
     @property
+    def boundary(self) -> typing.Any: ...
+    @property
+    def charm(self) -> typing.Any: ...
+    @property
+    def color(self) -> typing.Any: ...
+    @property
     def delta(self) -> typing.Any: ...
     @property
     def delta_pa(self) -> typing.Any: ...
+    @property
+    def dual_delta(self) -> typing.Any: ...
+    @property
+    def dual_gamma(self) -> typing.Any: ...
     @property
     def gamma(self) -> typing.Any: ...
     @property
@@ -56,13 +66,77 @@ class Greeks:
     @property
     def shape(self) -> tuple[int, ...]: ...
     @property
+    def speed(self) -> typing.Any: ...
+    @property
     def status(self) -> typing.Any: ...
     @property
     def theta(self) -> typing.Any: ...
     @property
+    def ultima(self) -> typing.Any: ...
+    @property
     def value(self) -> typing.Any: ...
     @property
+    def vanna(self) -> typing.Any: ...
+    @property
     def vega(self) -> typing.Any: ...
+    @property
+    def veta(self) -> typing.Any: ...
+    @property
+    def volga(self) -> typing.Any: ...
+    @property
+    def zomma(self) -> typing.Any: ...
+
+class Vols:
+    """
+    Vol and its derivatives, one number or array each, and a status per row.
+    """
+    def __init__(self, shape: typing.Any) -> None:
+        """
+        Uninitialised arrays to hand to ``evaluate`` as ``out=``.
+        """
+    def __repr__(self) -> str: ...
+    @property
+    def d2vol_dstrike2(self) -> typing.Any:
+        """
+        At a fixed forward.
+        """
+    @property
+    def dvol_dforward(self) -> typing.Any:
+        """
+        At a fixed strike, by the dynamics asked for.
+        """
+    @property
+    def dvol_dstrike(self) -> typing.Any:
+        """
+        At a fixed forward.
+        """
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def status(self) -> typing.Any:
+        """
+        RowStatus of each row: ok, at_expiry, or why it has no value.
+        """
+    @property
+    def vol(self) -> typing.Any:
+        """
+        Per square root of a year.
+        """
+
+class Surface:
+    """
+    Smiles of several expiries, as evaluated.
+    """
+    def __init__(self, years: numpy.typing.ArrayLike, smiles: list[typing.Any]) -> None: ...
+    def __len__(self) -> int: ...
+    def _evaluate(
+        self,
+        forward: numpy.typing.ArrayLike,
+        strike: numpy.typing.ArrayLike,
+        years: numpy.typing.ArrayLike,
+        moneyness_share: typing.SupportsFloat | typing.SupportsIndex,
+        out: typing.Any,
+    ) -> typing.Any: ...
 
 class Instruments:
     _numeric_columns: typing.ClassVar[dict[str, float]]
@@ -146,6 +220,16 @@ class Market:
     Index per underlying, price and rate per (underlying, expiry), vol per option.
     """
     def __init__(self, instruments: Instruments) -> None: ...
+    def _set_surface(
+        self,
+        underlying: int | str,
+        surface: Surface | None,
+        share: typing.SupportsFloat | typing.SupportsIndex,
+        ts_event_ns: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None:
+        """
+        Vols of the options on an underlying from a surface; None: by hand again.
+        """
     def move(
         self,
         underlying: int | str,
@@ -226,7 +310,12 @@ class Market:
     @property
     def vol(self) -> numpy.typing.NDArray[numpy.float64]:
         """
-        Per instrument, as set.
+        Per instrument, as set or as the surface has it now.
+        """
+    @property
+    def vol_slope(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Per instrument: dvol/dk of a smile that moves with the forward, else 0.
         """
 
 class Book:
@@ -660,6 +749,7 @@ EXPOSURES: tuple[str, ...] = (
     "rho_coin",
     "gross_notional",
     "net_notional",
+    "delta_smile",
 )
 KINDS: tuple[str, ...] = (
     "spot",

@@ -55,9 +55,11 @@ class Market(_core.Market):
         Parameters
         ----------
         underlying : str or int
+            Name or index.
         surface : Surface or None
             None leaves vols as they are and hands them back to :meth:`set_vol`.
         dynamics : "sticky_strike", "sticky_moneyness" or float
+            What vols do as the forward moves, as above.
         ts_event_ns : int or moment, optional
             When the quotes behind the surface were, unless the surface says.
 

@@ -5,7 +5,8 @@ through its vols and says how well and whether it is free of arbitrage; :class:`
 in one compiled call; :func:`smile_delta` turns Greeks and slopes into deltas that know the smile.
 """
 
-from .._core import Vols
+from rebalance_core._core import Vols
+
 from .dynamics import DYNAMICS, SmileDelta, moneyness_share, smile_delta
 from .fit import SmileFit, SsviFit, fit_smile, fit_spline, fit_ssvi, fit_svi
 from .parity import ParityForward, parity_forward

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._core import Greeks
+from rebalance_core._core import Greeks
 
 __all__ = ["DYNAMICS", "SmileDelta", "moneyness_share", "smile_delta"]
 

@@ -205,11 +205,11 @@ def _svi_starts(q: _Quotes) -> Floats:
     order = np.argsort(error)
     bands = np.searchsorted(np.quantile(sigma, [1 / 3, 2 / 3]), sigma[order])
     best = [order[np.flatnonzero(bands == band)[0]] for band in range(3) if (bands == band).any()]
-    return _svi_unconstrained(*(p[best] for p in (a, b, rho, m, sigma)), floor=1e-3 * float(target.min()))
+    return _svi_unconstrained(a[best], b[best], rho[best], m[best], sigma[best], 1e-3 * float(target.min()))
 
 
 def _density(k: Floats, w: Floats, slope: Floats, curvature: Floats) -> tuple[Floats, Floats, Floats]:
-    """g and its derivatives in w and w'; that in w'' is 1/2."""
+    """G and its derivatives in w and w'; that in w'' is 1/2."""
     per_w = 1.0 / w
     lean = 1.0 - 0.5 * k * slope * per_w
     quarter = per_w + 0.25
@@ -355,77 +355,118 @@ def _natural(pieces: int) -> Floats:
     return m
 
 
+@dataclass(frozen=True)
+class _Program:
+    """Errors at the quotes and roughness to make small; conditions to keep above 0, all as functions of coefficients.
+
+    The conditions: g at the points of a grid inside and along the straight wings, total variance, and wings that do not
+    fall outwards.
+    """
+
+    q: _Quotes
+    at_quotes: Floats
+    third: Floats
+    k: Floats
+    w: Floats
+    slope: Floats
+    curvature: Floats
+    ends: Floats
+    level: float
+
+    def objective(self, c: Floats, roughness: float) -> tuple[Floats, Floats]:
+        """Residuals and their Jacobian. Third differences leave parabolas alone: Eilers and Marx (1996)."""
+        vol = np.sqrt(np.maximum(self.at_quotes @ c, 1e-12) / self.q.years)
+        smooth = math.sqrt(roughness) / self.level * self.third
+        slope = self.at_quotes / (2.0 * self.q.years * self.q.scale * vol)[:, None]
+        return np.concatenate([(vol - self.q.vol) / self.q.scale, smooth @ c]), np.concatenate([slope, smooth])
+
+    def conditions(self, c: Floats) -> tuple[Floats, Floats]:
+        w, slope, curvature = self.w @ c, self.slope @ c, self.curvature @ c
+        g, g_w, g_slope = _density(self.k, np.maximum(w, 1e-3 * self.level), slope, curvature)
+        of_g = g_w[:, None] * self.w + g_slope[:, None] * self.slope + 0.5 * self.curvature
+        h = np.concatenate([g - _LEAST_G, w / self.level - 0.01, self.ends @ c])
+        return h, np.concatenate([of_g, self.w / self.level, self.ends])
+
+    def minimise(self, c: Floats, roughness: float, barrier: float, steps: int) -> Floats:
+        """Damped Gauss-Newton steps on r'r - 2 barrier sum log h, from a point where every h is above 0 to another."""
+        h, of_h = self.conditions(c)
+        r, of_r = self.objective(c, roughness)
+        cost, damping = r @ r - 2.0 * barrier * np.log(h).sum(), 1e-3
+        for _ in range(steps):
+            of_log = of_h / h[:, None]
+            normal = of_r.T @ of_r + barrier * of_log.T @ of_log
+            gradient = of_r.T @ r - barrier * of_log.sum(axis=0)
+            normal.flat[:: len(c) + 1] *= 1.0 + damping
+            tried = c - np.linalg.solve(normal, gradient)
+            h_tried, of_h_tried = self.conditions(tried)
+            if h_tried.min() > 0.0:
+                r_tried, of_r_tried = self.objective(tried, roughness)
+                cost_tried = r_tried @ r_tried - 2.0 * barrier * np.log(h_tried).sum()
+                if cost_tried < cost:
+                    gain = cost - cost_tried
+                    c, h, of_h, r, of_r, cost = tried, h_tried, of_h_tried, r_tried, of_r_tried, cost_tried
+                    damping = max(0.2 * damping, 1e-9)
+                    if gain < 1e-3 + 1e-4 * abs(cost):
+                        break
+                    continue
+            damping = max(damping, 1e-3) * 8.0
+            if damping > 1e9:
+                break
+        return c
+
+
 def _fit_spline(q: _Quotes, pieces: int, wings: str) -> Spline:
-    """The smoothest curve that keeps within the spread, with g >= 0 between and beyond the quotes."""
+    """The smoothest curve that keeps within the spread, with g >= 0 between and beyond the quotes.
+
+    An interior-point walk: it starts from a nearly constant vol, which has a density, and never leaves the slices that
+    have one.
+    """
     low, high = float(q.k.min()), float(q.k.max())
     pad = 0.02 * (high - low)
     low, high = low - pad, high + pad
     inside = np.linspace(low, high, 6 * pieces + 1)
-    at_quotes, _, _ = _basis(q.k, low, high, pieces)
     at_grid = _basis(inside, low, high, pieces)
     natural = _natural(pieces)
-    third = np.diff(natural, n=3, axis=0)  # differences that leave parabolas alone: Eilers and Marx (1996)
     level = float(np.median(q.vol)) ** 2 * q.years
     # Beyond the ends w is a line; g there, at distances that grow outwards.
     out = (high - low) * np.geomspace(0.02, 30.0, 12)
     ends = _basis(np.array([low, high]), low, high, pieces)
-    beyond = np.concatenate([low - out, high + out])
     row = np.repeat([0, 1], len(out))
-    distance = beyond - np.array([low, high])[row]
+    distance = np.concatenate([-out, out])
     lines = (ends[0][row] + distance[:, None] * ends[1][row], ends[1][row], np.zeros((len(row), pieces + 1)))
-    k_all = np.concatenate([inside, beyond])
-    w_all, slope_all, curvature_all = (np.concatenate(pair) for pair in zip(at_grid, lines, strict=True))
-
-    def residuals_at(roughness: float, penalty: float) -> Any:
-        smooth = np.sqrt(roughness) / level * third
-
-        def residuals(x: Floats) -> tuple[Floats, Floats]:
-            c = x[0]
-            w = at_quotes @ c
-            vol = np.sqrt(np.maximum(w, 1e-12) / q.years)
-            error = (vol - q.vol) / q.scale
-            error_slope = at_quotes / (2.0 * vol * q.years * q.scale)[:, None]
-            w, slope, curvature = np.maximum(w_all @ c, 1e-3 * level), slope_all @ c, curvature_all @ c
-            g, g_w, g_slope = _density(k_all, w, slope, curvature)
-            # Total variance that falls away from the ends would reach 0.
-            drop = np.array([np.maximum(ends[1][0] @ c, 0.0), np.minimum(ends[1][1] @ c, 0.0)])
-            dip = w_all @ c / level - 1e-2
-            # Most conditions hold and ask for nothing: only those that do not take part.
-            short, low_w = np.flatnonzero(g < _LEAST_G), np.flatnonzero(dip < 0.0)
-            r = [error, smooth @ c, penalty * (g[short] - _LEAST_G), 1e3 / level * drop, 1e3 * dip[low_w]]
-            of_g = g_w[short, None] * w_all[short] + g_slope[short, None] * slope_all[short]
-            jacobian = [
-                error_slope,
-                smooth,
-                penalty * (of_g + 0.5 * curvature_all[short]),
-                1e3 / level * np.where((drop != 0.0)[:, None], ends[1], 0.0),
-                1e3 / level * w_all[low_w],
-            ]
-            return np.concatenate(r)[None], np.concatenate(jacobian)[None]
-
-        return residuals
-
-    # A parabola in vol is a safe first guess.
-    nodes = low + (np.arange(pieces + 1)) * (high - low) / pieces
-    bowl = np.polynomial.Polynomial.fit(q.k, q.vol, min(2, len(np.unique(q.k)) - 1), w=1.0 / q.scale)
-    c = np.maximum(bowl(nodes), 0.2 * q.vol.min()) ** 2 * q.years
+    w, slope, curvature = (np.concatenate(pair) for pair in zip(at_grid, lines, strict=True))
+    program = _Program(
+        q=q,
+        at_quotes=_basis(q.k, low, high, pieces)[0],
+        third=np.diff(natural, n=3, axis=0),
+        k=np.concatenate([inside, np.array([low, high])[row] + distance]),
+        w=w,
+        slope=slope,
+        curvature=curvature,
+        ends=np.array([[-1.0], [1.0]]) * ends[1] * (high - low) / level,
+        level=level,
+    )
+    z = np.linspace(-1.0, 1.0, pieces + 1)
+    bend = 0.05
+    while program.conditions(level * (1.0 + bend * z**2))[0].min() <= 0.0:
+        bend *= 0.5
+        if bend < 1e-9:
+            raise ArithmeticError(f"no spline with a density to start from at level {level}")  # constant vol has one
+    c = level * (1.0 + bend * z**2)
+    for barrier in (1.0, 0.1):
+        c = program.minimise(c, 100.0, barrier, 12)
     best: tuple[tuple[float, float], Spline] | None = None
-    for roughness in 10.0 ** np.arange(3.0, -4.5, -1.0):
-        for penalty in (100.0, 3000.0):
-            c, _ = least_squares(residuals_at(roughness, penalty), c[None], iterations=25, tolerance=1e-6)
-            spline = Spline(low, high, natural @ c, wings)
-            error = np.abs(spline.vol(q.k, q.years) - q.vol) / q.scale
-            outside = float(np.maximum(error - 1.0, 0.0).sum())
-            if best is not None and outside >= best[0][1] and best[0][0] == 0.0:
-                break  # no closer than one that is free of arbitrage
-            sound = Spline(low, high, natural @ c).arbitrage().ok
-            if best is None or (float(not sound), outside) < best[0]:
-                best = (float(not sound), outside), spline
-            if sound:
-                break
+    for roughness in 10.0 ** np.arange(2.0, -5.5, -1.0):
+        c = program.minimise(c, roughness, 0.01, 15)
+        spline = Spline(low, high, natural @ c, wings)
+        error = np.abs(spline.vol(q.k, q.years) - q.vol) / q.scale
+        sound = Spline(low, high, natural @ c).arbitrage().ok
+        rank = float(not sound), float(np.maximum(error - 1.0, 0.0).sum())
+        if best is None or rank < best[0]:
+            best = rank, spline
         if sound and error.max() <= 0.95:
             break
-    assert best is not None  # noqa: S101 - the loop has run
+    assert best is not None
     return best[1]
 
 
@@ -493,6 +534,7 @@ def fit_smile(
     k, years, vol, bid_vol, ask_vol, weights
         As in :func:`fit_svi`.
     model : {"auto", "svi", "spline"}
+        "auto" as above; the others as they are.
     wings : {"linear", "flat"}
         Of a spline.
 
@@ -590,9 +632,9 @@ def fit_ssvi(
 
     def parts(x: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         rho = 0.999 * np.tanh(x[..., 0])
-        eta = 2.0 / (1.0 + np.exp(-x[..., 1])) / (1.0 + np.abs(rho))
-        gamma = 0.5 / (1.0 + np.exp(-x[..., 2]))
-        return eta, gamma, rho, np.cumsum(np.exp(np.clip(x[..., 3:], -40.0, 5.0)), axis=-1)
+        eta = 2.0 / (1.0 + np.exp(-_bounded(x[..., 1], -30.0, 30.0))) / (1.0 + np.abs(rho))
+        gamma = 0.5 / (1.0 + np.exp(-_bounded(x[..., 2], -30.0, 30.0)))
+        return eta, gamma, rho, np.cumsum(np.exp(_bounded(x[..., 3:], -40.0, 5.0)), axis=-1)
 
     def residuals(x: Floats) -> Floats:
         eta, gamma, rho, theta = parts(x)

@@ -101,7 +101,9 @@ class Smile:
 
     def butterfly(self, k: npt.ArrayLike) -> Floats:
         """g(k): negative where the smile implies a negative density. Gatheral and Jacquier (2014), section 2."""
-        return _butterfly(k, *self.derivatives(k))
+        w, slope, curvature = self.derivatives(k)
+        lean = 1.0 - np.asarray(k, dtype=np.float64) * slope / (2.0 * w)
+        return np.asarray(lean**2 - 0.25 * slope**2 * (1.0 / w + 0.25) + 0.5 * curvature)
 
     def arbitrage(self) -> Butterfly:
         """The butterfly condition over the whole line: a grid that follows the smile, every dip and crossing refined."""
@@ -116,10 +118,6 @@ class Smile:
             min_total_variance=self.min_total_variance,
             kinks=self._kinks(),
         )
-
-
-def _butterfly(k: npt.ArrayLike, w: Floats, slope: Floats, curvature: Floats) -> Floats:
-    return (1.0 - k * slope / (2.0 * w)) ** 2 - 0.25 * slope**2 * (1.0 / w + 0.25) + 0.5 * curvature
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
-from .._core import Vols
-from .._tables import moment_ns, text_table
+from rebalance_core import _core
+from rebalance_core._core import Vols
+from rebalance_core._tables import moment_ns, text_table
+
 from ._numeric import Floats
 from .dynamics import moneyness_share
 from .fit import SmileFit
@@ -133,7 +134,8 @@ class Surface(_core.Surface):
         ValueError
             If shapes do not broadcast or ``out`` does not fit; both shapes are given.
         """
-        return self._evaluate(forward, strike, years, moneyness_share(dynamics), out)
+        vols: Vols = self._evaluate(forward, strike, years, moneyness_share(dynamics), out)
+        return vols
 
     def vol(self, k: npt.ArrayLike, years: npt.ArrayLike) -> Any:
         """Vol at log-moneyness k; the arguments broadcast."""
