@@ -2,7 +2,8 @@
 #include <pybind11/stl.h>
 #include <pybind11/typing.h>
 
-#include <cstring>
+#include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <new>
 
@@ -27,18 +28,34 @@ struct Vols {
   std::uint8_t* status_data = nullptr;
 
   explicit Vols(const Shape& wanted) : shape(wanted) {
-    for (int i = 0; i < shape.n; ++i) rows *= shape[i];
-    const auto make = [&](int type) {
-      PyObject* array = PyArray_SimpleNew(shape.n, shape.dim, type);
-      if (array == nullptr) throw py::error_already_set();
-      return py::reinterpret_steal<py::object>(array);
-    };
-    for (int j = 0; j < kOutputs; ++j) {
-      column[j] = make(NPY_DOUBLE);
-      data[j] = static_cast<double*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(column[j].ptr())));
+    // All columns in one block, each from a cache line's start, as in GreeksColumns: wide stores then touch one line.
+    constexpr std::size_t kLine = 64;
+    std::size_t cells = 1;
+    for (int i = 0; i < shape.n; ++i) {
+      if (shape[i] != 0 && cells > static_cast<std::size_t>(PTRDIFF_MAX) / 1024 / static_cast<std::size_t>(shape[i])) {
+        throw py::value_error("shape " + shape.text() + " is too large");
+      }
+      cells *= static_cast<std::size_t>(shape[i]);
     }
-    status = make(NPY_UINT8);
-    status_data = static_cast<std::uint8_t*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(status.ptr())));
+    rows = static_cast<npy_intp>(cells);
+    const std::size_t bytes = (cells * sizeof(double) + kLine - 1) / kLine * kLine;
+    auto* block = static_cast<std::byte*>(::operator new(kOutputs * bytes + cells + 1, std::align_val_t{kLine}));
+    const py::capsule owner(block, [](void* p) { ::operator delete(p, std::align_val_t{kLine}); });
+    const auto make = [&](int type, std::byte* at) {
+      PyObject* array = PyArray_SimpleNewFromData(shape.n, shape.dim, type, at);
+      if (array == nullptr) throw py::error_already_set();
+      auto made = py::reinterpret_steal<py::object>(array);
+      if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(array), owner.inc_ref().ptr()) < 0) {
+        throw py::error_already_set();
+      }
+      return made;
+    };
+    for (std::size_t j = 0; j < kOutputs; ++j) {
+      column[j] = make(NPY_DOUBLE, block + j * bytes);
+      data[j] = reinterpret_cast<double*>(block + j * bytes);
+    }
+    status = make(NPY_UINT8, block + kOutputs * bytes);
+    status_data = reinterpret_cast<std::uint8_t*>(block + kOutputs * bytes);
   }
 
   Vols(const double* values, std::uint8_t row_status) : scalar(true) {
