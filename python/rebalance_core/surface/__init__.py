@@ -12,7 +12,7 @@ from .fit import SmileFit, SsviFit, fit_smile, fit_spline, fit_ssvi, fit_svi
 from .parity import ParityForward, parity_forward
 from .smiles import Butterfly, JumpWings, Smile, Spline, Svi, calendar_gap
 from .ssvi import Ssvi, SsviConditions
-from .surface import Surface, SurfaceArbitrage
+from .surface import Surface, SurfaceArbitrage, SurfaceFit, fit_surface
 
 __all__ = [
     "DYNAMICS",
@@ -28,12 +28,14 @@ __all__ = [
     "SsviFit",
     "Surface",
     "SurfaceArbitrage",
+    "SurfaceFit",
     "Svi",
     "Vols",
     "calendar_gap",
     "fit_smile",
     "fit_spline",
     "fit_ssvi",
+    "fit_surface",
     "fit_svi",
     "moneyness_share",
     "parity_forward",

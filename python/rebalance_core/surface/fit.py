@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ._numeric import Floats, Residuals, by_differences, least_squares
-from .smiles import Butterfly, Smile, Spline, Svi
+from .smiles import Butterfly, Smile, Spline, Svi, calendar_gap
 from .ssvi import Ssvi, SsviConditions
+
+Rows = npt.NDArray[np.bool_]
 
 __all__ = ["SmileFit", "SsviFit", "fit_smile", "fit_spline", "fit_ssvi", "fit_svi"]
 
@@ -217,10 +219,11 @@ def _density(k: Floats, w: Floats, slope: Floats, curvature: Floats) -> tuple[Fl
     return g, (lean * k * slope + 0.25 * slope * slope) * per_w**2, -lean * k * per_w - 0.5 * slope * quarter
 
 
-def _svi_residuals(q: _Quotes, grid: Floats, penalty: float) -> Residuals:
-    """Errors at the quotes, and what g lacks on the grid, with their derivatives in the free parameters."""
+def _svi_residuals(q: _Quotes, grid: Floats, ceiling: Floats | None, penalty: float) -> Residuals:
+    """Errors at the quotes, and on the grid what g lacks and what rises above the ceiling, with their derivatives."""
     k, n = np.concatenate([q.k, grid]), len(q.k)
     least_w = 1e-3 * float(q.vol.min()) ** 2 * q.years
+    per_level = 1.0 / (float(np.median(q.vol)) ** 2 * q.years)
 
     def residuals(free: Floats) -> tuple[Floats, Floats]:
         left, right, least, m, sigma = (p[:, None] for p in _svi_of(free))
@@ -244,7 +247,12 @@ def _svi_residuals(q: _Quotes, grid: Floats, penalty: float) -> Residuals:
         curvature = b * sharp / r
         g, g_w, g_slope = _density(k[n:], w[:, n:], slope[:, n:], curvature[:, n:])
         short = np.minimum(g - _LEAST_G, 0.0)
-        if not short.any():
+        if ceiling is not None:
+            over = np.maximum(w[:, n:] - ceiling, 0.0) * per_level
+            of_over = np.where((over > 0.0)[..., None], per_level * shape[:, n:], 0.0)
+            error = np.concatenate([error, penalty * over], axis=1)
+            jacobian = np.concatenate([jacobian, penalty * of_over], axis=1)
+        if not short.any() and ceiling is None:
             return error, jacobian
         x, turn, sharp, r, curvature = x[:, n:], turn[:, n:], sharp[:, n:], r[:, n:], curvature[:, n:]
         of_slope, of_curvature = np.zeros((2, *g.shape, 5))
@@ -261,16 +269,28 @@ def _svi_residuals(q: _Quotes, grid: Floats, penalty: float) -> Residuals:
     return residuals
 
 
-def _fit_svi(q: _Quotes) -> Svi:
+#: Where one expiry may not rise above the next, in k; and by how much it stays below in a fit, relative.
+_CALENDAR_SPAN = 1.5
+_CALENDAR_MARGIN = 1e-3
+
+
+def _crosses(smile: Smile, later: Smile | None) -> bool:
+    return later is not None and calendar_gap(smile, later, (-_CALENDAR_SPAN, _CALENDAR_SPAN))[0] < 0.0
+
+
+def _fit_svi(q: _Quotes, later: Smile | None = None) -> Svi:
     low, high = q.k.min(), q.k.max()
     pad = 0.5 * max(high - low, 0.05)
     grid = np.linspace(low - pad, high + pad, 41)
+    if later is not None:
+        grid = np.concatenate([grid, np.linspace(-_CALENDAR_SPAN, _CALENDAR_SPAN, 41)])
     start = _svi_starts(q)
     for penalty in (30.0, 300.0, 3000.0):
-        best, _ = least_squares(_svi_residuals(q, grid, penalty), start)
+        ceiling = None if later is None else (1.0 - _CALENDAR_MARGIN) * later.total_variance(grid)
+        best, _ = least_squares(_svi_residuals(q, grid, ceiling, penalty), start)
         svi = _raw(best)
         report = svi.arbitrage()
-        if report.ok:
+        if report.ok and not _crosses(svi, later):
             break
         # Where g is negative between or beyond the points of the grid, put points there.
         grid = np.concatenate([grid, *(np.linspace(a, b, 9) for a, b in report.violations)])
@@ -372,6 +392,8 @@ class _Program:
     curvature: Floats
     ends: Floats
     level: float
+    below: Rows  #: points of the grid where a later expiry is a ceiling
+    ceiling: Floats  #: its total variance there
 
     def objective(self, c: Floats, roughness: float) -> tuple[Floats, Floats]:
         """Residuals and their Jacobian. Third differences leave parabolas alone: Eilers and Marx (1996)."""
@@ -384,8 +406,9 @@ class _Program:
         w, slope, curvature = self.w @ c, self.slope @ c, self.curvature @ c
         g, g_w, g_slope = _density(self.k, np.maximum(w, 1e-3 * self.level), slope, curvature)
         of_g = g_w[:, None] * self.w + g_slope[:, None] * self.slope + 0.5 * self.curvature
-        h = np.concatenate([g - _LEAST_G, w / self.level - 0.01, self.ends @ c])
-        return h, np.concatenate([of_g, self.w / self.level, self.ends])
+        room = (self.ceiling - w[self.below]) / self.level
+        h = np.concatenate([g - _LEAST_G, w / self.level - 0.01, self.ends @ c, room])
+        return h, np.concatenate([of_g, self.w / self.level, self.ends, -self.w[self.below] / self.level])
 
     def minimise(self, c: Floats, roughness: float, barrier: float, steps: int) -> Floats:
         """Damped Gauss-Newton steps on r'r - 2 barrier sum log h, from a point where every h is above 0 to another."""
@@ -415,7 +438,7 @@ class _Program:
         return c
 
 
-def _fit_spline(q: _Quotes, pieces: int, wings: str) -> Spline:
+def _fit_spline(q: _Quotes, pieces: int, wings: str, later: Smile | None = None) -> Spline:
     """The smoothest curve that keeps within the spread, with g >= 0 between and beyond the quotes.
 
     An interior-point walk: it starts from a nearly constant vol, which has a density, and never leaves the slices that
@@ -435,24 +458,31 @@ def _fit_spline(q: _Quotes, pieces: int, wings: str) -> Spline:
     distance = np.concatenate([-out, out])
     lines = (ends[0][row] + distance[:, None] * ends[1][row], ends[1][row], np.zeros((len(row), pieces + 1)))
     w, slope, curvature = (np.concatenate(pair) for pair in zip(at_grid, lines, strict=True))
+    k = np.concatenate([inside, np.array([low, high])[row] + distance])
+    below = (np.abs(k) <= max(_CALENDAR_SPAN, -low, high)) & (later is not None)
+    ceiling = np.zeros(0) if later is None else (1.0 - _CALENDAR_MARGIN) * later.total_variance(k[below])
     program = _Program(
         q=q,
         at_quotes=_basis(q.k, low, high, pieces)[0],
         third=np.diff(natural, n=3, axis=0),
-        k=np.concatenate([inside, np.array([low, high])[row] + distance]),
+        k=k,
         w=w,
         slope=slope,
         curvature=curvature,
         ends=np.array([[-1.0], [1.0]]) * ends[1] * (high - low) / level,
         level=level,
+        below=below,
+        ceiling=ceiling,
     )
     z = np.linspace(-1.0, 1.0, pieces + 1)
-    bend = 0.05
-    while program.conditions(level * (1.0 + bend * z**2))[0].min() <= 0.0:
+    bend, first = 0.05, level if later is None else min(level, 0.9 * float(ceiling.min()))
+    while program.conditions(first * (1.0 + bend * z**2))[0].min() <= 0.0:
         bend *= 0.5
+        if bend < 1e-9 and later is not None:
+            return _fit_spline(q, pieces, wings)  # the later expiry leaves no room: the surface's report will say so
         if bend < 1e-9:
             raise ArithmeticError(f"no spline with a density to start from at level {level}")  # constant vol has one
-    c = level * (1.0 + bend * z**2)
+    c = first * (1.0 + bend * z**2)
     for barrier in (1.0, 0.1):
         c = program.minimise(c, 100.0, barrier, 12)
     best: tuple[tuple[float, float], Spline] | None = None
@@ -506,7 +536,7 @@ def fit_spline(
     """
     q = _quotes(k, years, vol, bid_vol, ask_vol, weights)
     _enough(q, 3, "a spline")
-    n = pieces if pieces is not None else min(max(2 * len(np.unique(q.k)), 8), 32)
+    n = pieces if pieces is not None else _pieces(q)
     if n < 4:
         raise ValueError(f"pieces must be at least 4, got {n}")
     return _report(_fit_spline(q, n, wings), "spline", q)
@@ -522,6 +552,7 @@ def fit_smile(
     weights: npt.ArrayLike | None = None,
     model: str = "auto",
     wings: str = "linear",
+    later: Smile | None = None,
 ) -> SmileFit:
     """A smile for one expiry: SVI where it fits within the spread, else a spline; ``note`` says which and why.
 
@@ -537,6 +568,8 @@ def fit_smile(
         "auto" as above; the others as they are.
     wings : {"linear", "flat"}
         Of a spline.
+    later : Smile, optional
+        The smile of the next expiry: total variance is kept below its own, for abs(k) <= 1.5.
 
     Returns
     -------
@@ -550,24 +583,34 @@ def fit_smile(
     if model not in ("auto", "svi", "spline"):
         raise ValueError(f"model must be 'auto', 'svi' or 'spline', got {model!r}")
     quotes: dict[str, Any] = {"vol": vol, "bid_vol": bid_vol, "ask_vol": ask_vol, "weights": weights}
-    if model == "svi":
-        return fit_svi(k, years, **quotes)
-    if model == "spline":
-        return fit_spline(k, years, **quotes, wings=wings)
     q = _quotes(k, years, **quotes)
+    if model == "svi":
+        _enough(q, 5, "SVI")
+        return _report(_fit_svi(q, later), "svi", q)
+    if model == "spline":
+        _enough(q, 3, "a spline")
+        return _report(_fit_spline(q, _pieces(q), wings, later), "spline", q)
     if len(np.unique(q.k)) < 5:
         why = f"SVI has 5 parameters, the quotes {len(np.unique(q.k))} strikes"
     else:
-        fit = _report(_fit_svi(q), "svi", q)
-        if math.isnan(fit.mean_half_spread) or (fit.within_spread and fit.arbitrage.ok):
+        fit = _report(_fit_svi(q, later), "svi", q)
+        crosses = _crosses(fit.smile, later)
+        if math.isnan(fit.mean_half_spread) or (fit.within_spread and fit.arbitrage.ok and not crosses):
             return fit
         why = (
             f"SVI has arbitrage: min g {fit.arbitrage.min_g:.3g}"
+            if fit.within_spread and not fit.arbitrage.ok
+            else "SVI rises above the next expiry"
             if fit.within_spread
             else f"SVI is off by {fit.rmse:.4f} against a half-spread of {fit.mean_half_spread:.4f}, {fit.inside:.0%} inside"
         )
-    spline = fit_spline(k, years, **quotes, wings=wings)
-    return SmileFit(**{**spline.__dict__, "note": why})
+    _enough(q, 3, "a spline")
+    return _report(_fit_spline(q, _pieces(q), wings, later), "spline", q, why)
+
+
+def _pieces(q: _Quotes) -> int:
+    """Pieces of a spline: two for each strike, within reason."""
+    return min(max(2 * len(np.unique(q.k)), 8), 32)
 
 
 # --- SSVI ---
@@ -586,6 +629,23 @@ class SsviFit:
     def __repr__(self) -> str:
         worst = max(fit.rmse for fit in self.expiries)
         return f"SsviFit({self.ssvi!r}, {len(self.theta)} expiries, rmse at most {worst:.4f}, {self.conditions!r})"
+
+
+def by_expiry(
+    k: Sequence[npt.ArrayLike], years: npt.ArrayLike, **columns: Sequence[npt.ArrayLike] | None
+) -> tuple[Floats, list[dict[str, Any]]]:
+    """Years, checked, and the columns of each expiry by name."""
+    times = _column(years, "years")
+    if len(k) != len(times):
+        raise ValueError(f"k has {len(k)} columns, but years has {len(times)}")
+    if not (np.diff(times) > 0.0).all():
+        i = int(np.flatnonzero(~(np.diff(times) > 0.0))[0]) + 1
+        raise ValueError(f"years must rise, but years[{i}] is {times[i]} after {times[i - 1]}")
+    for name, given in columns.items():
+        if given is not None and len(given) != len(times):
+            raise ValueError(f"{name} has {len(given)} columns, but years has {len(times)}")
+    rows = range(len(times))
+    return times, [{name: None if given is None else given[i] for name, given in columns.items()} for i in rows]
 
 
 def fit_ssvi(
@@ -613,18 +673,8 @@ def fit_ssvi(
     ValueError
         If the numbers of columns differ, years do not rise, or an expiry has no usable quote.
     """
-    times = _column(years, "years")
-    if len(k) != len(times):
-        raise ValueError(f"k has {len(k)} columns, but years has {len(times)}")
-    if not (np.diff(times) > 0.0).all():
-        i = int(np.flatnonzero(np.diff(times) <= 0.0)[0]) + 1
-        raise ValueError(f"years must rise, but years[{i}] is {times[i]} after {times[i - 1]}")
-    columns: list[list[Any]] = []
-    for name, given in (("vol", vol), ("bid_vol", bid_vol), ("ask_vol", ask_vol), ("weights", weights)):
-        if given is not None and len(given) != len(times):
-            raise ValueError(f"{name} has {len(given)} columns, but years has {len(times)}")
-        columns.append([None] * len(times) if given is None else list(given))
-    quotes = [_quotes(at, float(t), *row) for at, t, *row in zip(k, times, *columns, strict=True)]
+    times, columns = by_expiry(k, years, vol=vol, bid_vol=bid_vol, ask_vol=ask_vol, weights=weights)
+    quotes = [_quotes(at, float(t), **row) for at, t, row in zip(k, times, columns, strict=True)]
     for i, q in enumerate(quotes):
         _enough(q, 1, f"expiry {i} of an SSVI surface")
     owner = np.repeat(np.arange(len(times)), [len(q.k) for q in quotes])

@@ -15,10 +15,10 @@ from rebalance_core._tables import moment_ns, text_table
 
 from ._numeric import Floats
 from .dynamics import moneyness_share
-from .fit import SmileFit
+from .fit import SmileFit, by_expiry, fit_smile
 from .smiles import Butterfly, Smile, calendar_gap
 
-__all__ = ["Surface", "SurfaceArbitrage"]
+__all__ = ["Surface", "SurfaceArbitrage", "SurfaceFit", "fit_surface"]
 
 _NS_PER_YEAR = 365 * 86_400 * 1_000_000_000
 
@@ -173,3 +173,67 @@ class Surface(_core.Surface):
         )
         header = ["smile", "days", "vol at k = 0", "dvol/dk", "least g", "butterfly"]
         return f"Surface of {len(self.smiles)} expiries{when}\n{text_table(header, rows)}"
+
+
+@dataclass(frozen=True)
+class SurfaceFit:
+    """A surface fitted expiry by expiry, and how well."""
+
+    surface: Surface
+    expiries: tuple[SmileFit, ...]
+    arbitrage: SurfaceArbitrage
+
+    def __repr__(self) -> str:
+        header = ["days", "model", "quotes", "rmse", "half-spread", "inside", "note"]
+        rows = [
+            [365.0 * fit.years, fit.model, fit.n_quotes, fit.rmse, fit.mean_half_spread, fit.inside, fit.note]
+            for fit in self.expiries
+        ]
+        return f"SurfaceFit of {len(rows)} expiries\n{text_table(header, rows)}\n{self.arbitrage!r}"
+
+
+def fit_surface(
+    k: Sequence[npt.ArrayLike],
+    years: npt.ArrayLike,
+    *,
+    vol: Sequence[npt.ArrayLike] | None = None,
+    bid_vol: Sequence[npt.ArrayLike] | None = None,
+    ask_vol: Sequence[npt.ArrayLike] | None = None,
+    weights: Sequence[npt.ArrayLike] | None = None,
+    model: str = "auto",
+    ts_event_ns: Any = None,
+) -> SurfaceFit:
+    """A surface without butterfly or calendar arbitrage where the quotes allow one.
+
+    From the last expiry to the first, each by :func:`fit_smile` with the one after it as a ceiling: where two smiles
+    would cross it is most often in the wings of the shorter one, far from any quote of its own.
+
+    Parameters
+    ----------
+    k, vol, bid_vol, ask_vol, weights : sequence of array_like
+        One column per expiry, as in :func:`fit_smile`.
+    years : array_like, shape (n_expiries,)
+        Rising.
+    model : {"auto", "svi", "spline"}
+        As in :func:`fit_smile`.
+    ts_event_ns : int or moment, optional
+        As in :class:`Surface`.
+
+    Returns
+    -------
+    SurfaceFit
+        ``arbitrage`` is checked afterwards, for abs(k) <= 1.5.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of columns differ, years do not rise, or an expiry has too few strikes.
+    """
+    times, columns = by_expiry(k, years, vol=vol, bid_vol=bid_vol, ask_vol=ask_vol, weights=weights)
+    fits: list[SmileFit] = []
+    for i in reversed(range(len(times))):
+        later = fits[-1].smile if fits else None
+        fits.append(fit_smile(k[i], float(times[i]), **columns[i], model=model, later=later))
+    fits.reverse()
+    surface = Surface(times, fits, ts_event_ns=ts_event_ns)
+    return SurfaceFit(surface, tuple(fits), surface.arbitrage())
