@@ -26,6 +26,7 @@ from rebalance_core.surface import (
     fit_smile,
     fit_spline,
     fit_ssvi,
+    fit_surface,
     fit_svi,
     smile_delta,
 )
@@ -369,6 +370,44 @@ def test_a_surface_of_the_chain_has_total_variance_rising():
     report = whole.arbitrage((-0.5, 0.5))
     assert report.butterfly_ok
     assert report.calendar_ok, report
+
+
+def crossing_quotes():
+    """A month quoted near the money only, whose SVI wings run above two months' far from any quote."""
+    near, far = Svi(0.0, 0.16, -0.2, 0.0, 0.05), Svi(0.02, 0.10, -0.2, 0.0, 0.2)
+    k = [np.linspace(-0.15, 0.15, 11), np.linspace(-1.0, 1.0, 21)]
+    years = [30 / 365, 60 / 365]
+    mid = [s.vol(x, t) for s, x, t in zip((near, far), k, years, strict=True)]
+    return k, years, [v - 0.02 for v in mid], [v + 0.02 for v in mid]
+
+
+def test_a_surface_keeps_the_wings_of_short_expiries_below_the_next():
+    k, years, bid, ask = crossing_quotes()
+    apart = Surface(years, [fit_smile(k[i], years[i], bid_vol=bid[i], ask_vol=ask[i]) for i in (0, 1)])
+    assert not apart.arbitrage().calendar_ok, "or there is nothing to keep"
+    fit = fit_surface(k, years, bid_vol=bid, ask_vol=ask, ts_event_ns=NOW)
+    assert fit.arbitrage.ok
+    assert all(f.within_spread for f in fit.expiries)
+    walk = np.linspace(-1.5, 1.5, 3001)
+    assert (fit.surface.total_variance(walk, 60 / 365) >= fit.surface.total_variance(walk, 30 / 365)).all()
+    assert fit.surface.ts_event_ns == NOW
+    assert "calendar ok" in repr(fit)
+
+
+def test_quotes_that_cross_win_over_the_calendar_and_are_reported():
+    """Two months bid below one month at every strike: no smile inside both spreads, so the report says it."""
+    k = np.linspace(-0.3, 0.3, 13)
+    near, far = 0.9 + 0.2 * k**2, 0.5 + 0.2 * k**2
+    quotes = {"bid_vol": [near - 0.01, far - 0.01], "ask_vol": [near + 0.01, far + 0.01]}
+    fit = fit_surface([k, k], [30 / 365, 60 / 365], **quotes)
+    assert all(f.within_spread for f in fit.expiries)
+    assert "no room" in fit.expiries[0].note
+    assert not fit.arbitrage.calendar_ok
+    assert fit.arbitrage.butterfly_ok
+    with pytest.raises(ValueError, match="bid_vol has 1 columns, but years has 2"):
+        fit_surface([k, k], [0.1, 0.2], bid_vol=[near], ask_vol=[near, far])
+    with pytest.raises(ValueError, match=r"years\[1\] is 0.1 after 0.2"):
+        fit_surface([k, k], [0.2, 0.1], **quotes)
 
 
 # --- evaluation ---

@@ -279,22 +279,25 @@ def _crosses(smile: Smile, later: Smile | None) -> bool:
 
 
 def _fit_svi(q: _Quotes, later: Smile | None = None) -> Svi:
+    """Free of butterfly arbitrage; then, only if the best such slice crosses the later one, below that as well."""
     low, high = q.k.min(), q.k.max()
     pad = 0.5 * max(high - low, 0.05)
     grid = np.linspace(low - pad, high + pad, 41)
-    if later is not None:
-        grid = np.concatenate([grid, np.linspace(-_CALENDAR_SPAN, _CALENDAR_SPAN, 41)])
     start = _svi_starts(q)
-    for penalty in (30.0, 300.0, 3000.0):
-        ceiling = None if later is None else (1.0 - _CALENDAR_MARGIN) * later.total_variance(grid)
-        best, _ = least_squares(_svi_residuals(q, grid, ceiling, penalty), start)
-        svi = _raw(best)
-        report = svi.arbitrage()
-        if report.ok and not _crosses(svi, later):
+    for bound in (None, later):
+        if bound is not None:
+            grid = np.concatenate([grid, np.linspace(-_CALENDAR_SPAN, _CALENDAR_SPAN, 41)])
+        for penalty in (30.0, 300.0, 3000.0):
+            ceiling = None if bound is None else (1.0 - _CALENDAR_MARGIN) * bound.total_variance(grid)
+            best, _ = least_squares(_svi_residuals(q, grid, ceiling, penalty), start)
+            svi, start = _raw(best), best[None, :]
+            report = svi.arbitrage()
+            if report.ok and not _crosses(svi, bound):
+                break
+            # Where g is negative between or beyond the points of the grid, put points there.
+            grid = np.concatenate([grid, *(np.linspace(a, b, 9) for a, b in report.violations)])
+        if not _crosses(svi, later):
             break
-        # Where g is negative between or beyond the points of the grid, put points there.
-        grid = np.concatenate([grid, *(np.linspace(a, b, 9) for a, b in report.violations)])
-        start = best[None, :]
     return svi
 
 
@@ -453,13 +456,14 @@ def _fit_spline(q: _Quotes, pieces: int, wings: str, later: Smile | None = None)
     level = float(np.median(q.vol)) ** 2 * q.years
     # Beyond the ends w is a line; g there, at distances that grow outwards.
     out = (high - low) * np.geomspace(0.02, 30.0, 12)
+    to_span = [max(_CALENDAR_SPAN + low, 0.0), max(_CALENDAR_SPAN - high, 0.0)]
     ends = _basis(np.array([low, high]), low, high, pieces)
-    row = np.repeat([0, 1], len(out))
-    distance = np.concatenate([-out, out])
+    row = np.repeat([0, 1], len(out) + 1)
+    distance = np.concatenate([-out, [-to_span[0]], out, [to_span[1]]])
     lines = (ends[0][row] + distance[:, None] * ends[1][row], ends[1][row], np.zeros((len(row), pieces + 1)))
     w, slope, curvature = (np.concatenate(pair) for pair in zip(at_grid, lines, strict=True))
     k = np.concatenate([inside, np.array([low, high])[row] + distance])
-    below = (np.abs(k) <= max(_CALENDAR_SPAN, -low, high)) & (later is not None)
+    below = (np.abs(k) <= max(_CALENDAR_SPAN + 1e-9, -low, high)) & (later is not None)
     ceiling = np.zeros(0) if later is None else (1.0 - _CALENDAR_MARGIN) * later.total_variance(k[below])
     program = _Program(
         q=q,
@@ -593,8 +597,11 @@ def fit_smile(
     if len(np.unique(q.k)) < 5:
         why = f"SVI has 5 parameters, the quotes {len(np.unique(q.k))} strikes"
     else:
-        fit = _report(_fit_svi(q, later), "svi", q)
+        fit = _report(_fit_svi(q), "svi", q)
         crosses = _crosses(fit.smile, later)
+        if crosses and fit.within_spread and fit.arbitrage.ok:
+            fit = _report(_fit_svi(q, later), "svi", q)
+            crosses = _crosses(fit.smile, later)
         if math.isnan(fit.mean_half_spread) or (fit.within_spread and fit.arbitrage.ok and not crosses):
             return fit
         why = (

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -203,10 +204,12 @@ def fit_surface(
     model: str = "auto",
     ts_event_ns: Any = None,
 ) -> SurfaceFit:
-    """A surface without butterfly or calendar arbitrage where the quotes allow one.
+    """A surface without butterfly arbitrage, and without calendar arbitrage where the quotes allow that.
 
     From the last expiry to the first, each by :func:`fit_smile` with the one after it as a ceiling: where two smiles
-    would cross it is most often in the wings of the shorter one, far from any quote of its own.
+    would cross it is most often in the wings of the shorter one, far from any quote of its own. An expiry that would
+    have to leave its bid-ask spread for that is fitted without the ceiling, and its ``note`` says so: the quotes win, and
+    ``arbitrage`` reports the crossing.
 
     Parameters
     ----------
@@ -233,7 +236,13 @@ def fit_surface(
     fits: list[SmileFit] = []
     for i in reversed(range(len(times))):
         later = fits[-1].smile if fits else None
-        fits.append(fit_smile(k[i], float(times[i]), **columns[i], model=model, later=later))
+        fit = fit_smile(k[i], float(times[i]), **columns[i], model=model, later=later)
+        if later is not None and not math.isnan(fit.mean_half_spread) and not fit.within_spread:
+            free = fit_smile(k[i], float(times[i]), **columns[i], model=model)
+            if free.within_spread:
+                note = "the next expiry leaves no room within the spread: not held below it"
+                fit = replace(free, note=f"{free.note}; {note}" if free.note else note)
+        fits.append(fit)
     fits.reverse()
     surface = Surface(times, fits, ts_event_ns=ts_event_ns)
     return SurfaceFit(surface, tuple(fits), surface.arbitrage())
