@@ -75,13 +75,10 @@ REBALANCE_INLINE void surface_pack(const SurfaceColumns& c, std::size_t row, Las
 }
 
 /// Every row; no row's result depends on its pack.
-template <class Wide, class Narrow>
+template <class V>
 void surface_rows(const SurfaceColumns& c) noexcept {
-  std::size_t row = 0;
-  LastLookUp<Wide> wide;
-  for (; row + Wide::kWidth <= c.rows; row += Wide::kWidth) surface_pack<Wide>(c, row, wide);
-  LastLookUp<Narrow> narrow;
-  for (; row < c.rows; row += Narrow::kWidth) surface_pack<Narrow>(c, row, narrow);
+  LastLookUp<V> last;
+  for (std::size_t row = 0; row < c.rows; row += V::kWidth) surface_pack<V>(c, row, last);
 }
 
 /// Vol and dvol/dk of the option slots of one expiry, at one forward. Vol is NaN where the smile has none.
