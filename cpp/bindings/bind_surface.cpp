@@ -131,6 +131,9 @@ py::object evaluate(const Surface& self, const ArrayLike& forward, const ArrayLi
   c.slices = self.slices();
   c.moneyness_share = moneyness_share;
 
+  if (!given.is_none() && !py::isinstance<Vols>(given)) {
+    throw py::type_error(std::string("evaluate: out must be a Vols, got ") + Py_TYPE(given.ptr())->tp_name);
+  }
   const Shape shape = common_shape(in, "evaluate");
   py::object result = given.is_none() ? py::cast(Vols(shape)) : given;
   auto& out = py::cast<Vols&>(result);

@@ -576,6 +576,10 @@ def test_out_is_written_in_place_and_must_fit(surface, isa):
         surface.evaluate(100.0, [1.0, 2.0, 3.0], 0.1, out=out)
     with pytest.raises(ValueError, match=r"strike has shape \(3,\) and forward has shape \(2,\)"):
         surface.evaluate([1.0, 2.0], [1.0, 2.0, 3.0], 0.1)
+    with pytest.raises(TypeError, match="out must be a Vols, got dict"):
+        surface.evaluate(100.0, strike, 0.1, out={})
+    with pytest.raises(ValueError, match="shape must not be negative, got -1"):
+        Vols(-1)
     out.dvol_dstrike.flags.writeable = False
     with pytest.raises(ValueError, match="dvol_dstrike is read-only"):
         surface.evaluate(100.0, strike, 0.1, out=out)
