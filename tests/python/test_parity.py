@@ -103,7 +103,7 @@ def test_narrow_quotes_count_for_more():
 
 
 def test_the_standard_error_is_the_scatter_of_the_estimate():
-    """Two hundred noisy chains: their forwards scatter by what each claims, within the 10 % that 200 draws allow."""
+    """Two hundred noisy chains: their forwards scatter by what each claims, within four times what 200 draws leave open."""
     random = np.random.default_rng(3)
     call, _, put, _ = chain()
     found, claimed = [], []

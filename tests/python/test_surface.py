@@ -316,7 +316,7 @@ def test_spline_derivatives_and_joints():
     assert ends == pytest.approx([0.0, 0.0], abs=1e-12), "natural: no second derivative where the line begins"
 
 
-def deribit(mark=True):
+def deribit():
     """Out-of-the-money vols per expiry of the chain of 2020-05-21: days, k, mark, bid, ask."""
     rows = shared_table("options/deribit_btc_20200521.csv.gz")
     for expiry in sorted({r["expiry_ms"] for r in rows}):
