@@ -187,6 +187,15 @@ void bind_market(py::module_& m) {
         self.set_vols(column.span(), t);
       },
       py::arg("vols"), ts, "Volatilities, one per instrument; entries of rows that are not options are not read.");
+  market.def(
+      "_set_surface",
+      [](Market& self, const IndexOrName& u, const std::optional<std::shared_ptr<Surface>>& surface, double share,
+         Nanos t) {
+        if (!std::isfinite(share)) throw py::value_error("share must be finite, got " + std::to_string(share));
+        self.set_surface(underlying_of(*self.instruments(), u), surface.value_or(nullptr), share, t);
+      },
+      py::arg("underlying"), py::arg("surface"), py::arg("share"), ts,
+      "Vols of the options on an underlying from a surface; None: by hand again.");
   const auto column = [&](const char* name, const std::vector<double>& (Market::*member)() const noexcept,
                           const char* doc) {
     market.def_property_readonly(
@@ -195,7 +204,8 @@ void bind_market(py::module_& m) {
   column("index", &Market::index, "Per underlying, as set.");
   column("price", &Market::price, "Per node, as set.");
   column("rate", &Market::rate, "Per node.");
-  column("vol", &Market::vol, "Per instrument, as set.");
+  column("vol", &Market::vol, "Per instrument, as set or as the surface has it now.");
+  column("vol_slope", &Market::vol_slope, "Per instrument: dvol/dk of a smile that moves with the forward, else 0.");
 }
 
 void bind_holdings(py::module_& m) {

@@ -110,6 +110,7 @@ Engine::Engine(std::shared_ptr<Book> book, std::shared_ptr<Market> market, Targe
   stddev_.assign(in.n_slots(), 1.0);
   inverse_stddev_.assign(in.n_slots(), 1.0);
   weight_.assign(in.n_slots(), 0.0);
+  vol_slope_.assign(in.n_slots(), 0.0);
   block_sums_.assign(in.n_blocks() * kRemarkSums * kSumLanes, 0.0);
   block_gross_.assign(in.n_blocks(), 0.0);
   block_net_.assign(in.n_blocks(), 0.0);
@@ -314,6 +315,7 @@ void Engine::load_block(std::size_t n, std::size_t block) noexcept {
     const double stddev = counts ? market_->vol()[row] * sqrt_years : 1.0;
     stddev_[slot] = std::clamp(stddev, kLeastStddev, kMostStddev);
     inverse_stddev_[slot] = 1.0 / stddev_[slot];
+    vol_slope_[slot] = counts ? market_->vol_slope()[row] : 0.0;
     weight_[slot] = counts ? quantity * in.columns().multiplier[row] : 0.0;
     gross += std::fabs(weight_[slot]);
     net += weight_[slot];
@@ -326,15 +328,18 @@ void Engine::load_block(std::size_t n, std::size_t block) noexcept {
 void Engine::price_blocks(std::size_t n, std::size_t first, std::size_t count) noexcept {
   if (count == 0 || !has_value(plan_.node_status[n])) return;
   const std::size_t slot = first * kBlockRows;
-  active_kernels().remark(marks_[n].forward, log_forward_[n],
-                          {.log_strike = instruments_->slot_log_strike() + slot,
-                           .strike = instruments_->slot_strike() + slot,
-                           .phi = instruments_->slot_phi() + slot,
-                           .stddev = stddev_.data() + slot,
-                           .inverse_stddev = inverse_stddev_.data() + slot,
-                           .weight = weight_.data() + slot,
-                           .blocks = count,
-                           .sums = block_sums_.data() + first * kRemarkSums * kSumLanes});
+  const KernelTable& kernels = active_kernels();
+  const bool smile = market_->smile_moves(static_cast<std::size_t>(instruments_->nodes()[n].underlying));
+  (smile ? kernels.remark_smile : kernels.remark)(marks_[n].forward, log_forward_[n],
+                                                  {.log_strike = instruments_->slot_log_strike() + slot,
+                                                   .strike = instruments_->slot_strike() + slot,
+                                                   .phi = instruments_->slot_phi() + slot,
+                                                   .stddev = stddev_.data() + slot,
+                                                   .inverse_stddev = inverse_stddev_.data() + slot,
+                                                   .weight = weight_.data() + slot,
+                                                   .vol_slope = vol_slope_.data() + slot,
+                                                   .blocks = count,
+                                                   .sums = block_sums_.data() + first * kRemarkSums * kSumLanes});
 }
 
 void Engine::aggregate_node(std::size_t n) noexcept {

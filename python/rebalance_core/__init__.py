@@ -1,6 +1,6 @@
 """rebalance_core: from market to trades, for books of spot, futures, perpetuals and options, in microseconds."""
 
-from . import drift, guards, pricing, routing, sizing, triggers, units, venues
+from . import drift, guards, pricing, routing, sizing, surface, triggers, units, venues
 from ._core import RowStatus, __version__, active_isa, supported_isas
 from .book import Book, Instruments
 from .drift import Targets
@@ -27,6 +27,7 @@ __all__ = [
     "routing",
     "sizing",
     "supported_isas",
+    "surface",
     "triggers",
     "units",
     "venues",

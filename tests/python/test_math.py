@@ -44,7 +44,7 @@ CASES = {
     "log": (mp.log, [10 ** RANDOM.uniform(-307, 308, 3000), RANDOM.uniform(0.5, 2, 3000), NEAR_ONE], 0.55),
     "log, subnormal inputs": (mp.log, [10 ** RANDOM.uniform(-323, -308, 300)], 0.55),
     "normal_density": (normal_density, [np.linspace(-37.5, 37.5, 3001), RANDOM.normal(size=2000)], 1.5),
-    "normal_cdf": (normal_cdf, [np.linspace(-37.5, 9, 3001), RANDOM.normal(size=2000)], 7.0),
+    "normal_cdf": (normal_cdf, [np.linspace(-37.5, 9, 3001), RANDOM.normal(size=2000)], 8.5),
 }
 
 

@@ -134,6 +134,7 @@ def mills_table() -> str:
 
     p, q = rational(mills, spread(126), 10, 11)
     p, q = rounded(p), rounded(q)
+    p[0] = mpf(0.5 / float(1 / mp.sqrt(2 * mp.pi)))  # so that n(0) P(0) is 1/2
     error = worst(lambda z: horner(p, z) / horner(q, z), mills, spread(1260))
     slope = worst(lambda z: derivative(p, q, z), lambda z: z * mills(z) - 1, spread(1260))
     assert all(c > 0 for c in p + q)

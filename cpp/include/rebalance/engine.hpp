@@ -86,7 +86,7 @@ class Engine {
   TriggerState trigger_state_;
 
   // per option slot
-  std::vector<double> stddev_, inverse_stddev_, weight_;
+  std::vector<double> stddev_, inverse_stddev_, weight_, vol_slope_;
   // per block
   std::vector<double> block_sums_, block_gross_, block_net_;
   std::vector<RowStatus> block_status_;  ///< worst of the rows held

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "rebalance/simd/isa.hpp"
+#include "rebalance/surface/smile.hpp"
 
 namespace rebalance {
 
@@ -29,8 +30,31 @@ struct RemarkColumns {
   const double* stddev;          ///< vol sqrt(years), within [1e-12, 100]
   const double* inverse_stddev;  ///< 1 / stddev
   const double* weight;          ///< quantity x multiplier; 0 for inert rows
+  const double* vol_slope;       ///< dvol/dk of a smile that moves with the forward; read by remark_smile
   std::size_t blocks;            ///< of kBlockRows each
   double* sums;                  ///< kRemarkSums x kSumLanes per block
+};
+
+/// Options on one surface, column by column. `rows` is a multiple of kLanes; outputs may be inputs.
+struct SurfaceColumns {
+  const double *forward, *strike;  ///< quote currency
+  const double* years;             ///< to expiry
+  double *vol, *dvol_dstrike, *dvol_dforward, *d2vol_dstrike2;
+  std::uint8_t* status;  ///< RowStatus
+  std::size_t rows;
+  surface::Slices slices;
+  double moneyness_share;  ///< dvol_dforward = -moneyness_share dvol/dk / forward
+};
+
+/// The option slots of one (underlying, expiry) on one surface. `rows` is a multiple of kBlockRows.
+struct SmileColumns {
+  const double* log_strike;  ///< ln(strike / anchor)
+  double log_forward;        ///< ln(forward / anchor)
+  double years;              ///< to expiry, when the surface was made
+  surface::Slices slices;
+  double* vol;    ///< NaN where the surface has none
+  double* slope;  ///< dvol/dk
+  std::size_t rows;
 };
 
 /// Rows whose sums are kept together: a changed vol costs one block, not the book.
@@ -42,11 +66,12 @@ inline constexpr std::size_t kSumRows = 16, kSumLanes = 8;
 
 /// What the re-mark kernel adds up, each times the row's weight.
 enum RemarkSum : int {
-  kSumValue,          ///< undiscounted value
-  kSumDelta,          ///< phi N(phi d1)
-  kSumDensityOverS,   ///< n(d1) / s
-  kSumDensity,        ///< n(d1)
-  kSumDensityTimesS,  ///< n(d1) s
+  kSumValue,              ///< undiscounted value
+  kSumDelta,              ///< phi N(phi d1)
+  kSumDensityOverS,       ///< n(d1) / s
+  kSumDensity,            ///< n(d1)
+  kSumDensityTimesS,      ///< n(d1) s
+  kSumDensityTimesSlope,  ///< n(d1) dvol/dk; 0 from remark
   kRemarkSums
 };
 
@@ -59,8 +84,12 @@ struct KernelTable {
   PriceKernels black76, black76_undiscounted, bsm, bachelier, inverse, digital_cash, digital_asset;
   PriceKernel implied_vol_black76, implied_vol_bachelier, implied_vol_inverse;  ///< see kernels/implied_vol.inl
   void (*remark)(double forward, double log_forward, const RemarkColumns&) noexcept;
+  /// The same where vol moves with the forward.
+  void (*remark_smile)(double forward, double log_forward, const RemarkColumns&) noexcept;
   /// The sums of consecutive blocks, added block by block and then folded 8 -> 4 -> 2 -> 1, to kRemarkSums totals.
   void (*add_blocks)(const double* sums, std::size_t blocks, double* totals) noexcept;
+  void (*surface)(const SurfaceColumns&) noexcept;
+  void (*smile)(const SmileColumns&) noexcept;
 
   // one function of one column, for the accuracy tests; rows as in PriceColumns
   void (*exp)(const double* x, double* y, std::size_t rows) noexcept;

@@ -22,6 +22,9 @@ Market::Market(std::shared_ptr<const Instruments> instruments)
       price_(instruments_->n_nodes(), kNaN),
       rate_(instruments_->n_nodes(), 0.0),
       vol_(instruments_->size(), kNaN),
+      vol_slope_(instruments_->size(), 0.0),
+      surfaces_(instruments_->n_underlyings()),
+      log_reference_(instruments_->n_nodes(), kNaN),
       index_ts_(instruments_->n_underlyings(), kNever),
       price_ts_(instruments_->n_nodes(), kNever),
       vol_ts_(instruments_->size(), kNever),
@@ -39,6 +42,8 @@ void Market::set_price(std::size_t node, double price, Nanos ts_event_ns) noexce
   price_[node] = price;
   price_ts_[node] = ts_event_ns;
   node_version_[node] = ++version_;
+  const auto u = static_cast<std::size_t>(instruments_->nodes()[node].underlying);
+  if (smile_moves(u) || (surfaces_[u].surface != nullptr && std::isnan(log_reference_[node]))) take_vols(node);
 }
 
 void Market::set_rate(std::size_t node, double rate) noexcept {
@@ -49,8 +54,61 @@ void Market::set_rate(std::size_t node, double rate) noexcept {
 void Market::set_vol(std::size_t row, double vol, Nanos ts_event_ns) noexcept {
   vol_[row] = vol;
   vol_ts_[row] = ts_event_ns;
+  vol_slope_[row] = 0.0;
   const std::int32_t slot = instruments_->row_slot()[row];
   if (slot != Instruments::kInert) block_version_[static_cast<std::size_t>(slot) / kBlockRows] = ++version_;
+}
+
+void Market::set_surface(std::size_t u, std::shared_ptr<const Surface> surface, double share, Nanos ts_event_ns) {
+  if (surface_vol_.empty()) {
+    surface_vol_.resize(instruments_->n_slots());
+    surface_slope_.resize(instruments_->n_slots());
+  }
+  surfaces_[u] = {std::move(surface), share, ts_event_ns};
+  for (std::size_t node = instruments_->node_begin(u); node < instruments_->node_begin(u + 1); ++node) {
+    const Node& n = instruments_->nodes()[node];
+    log_reference_[node] = kNaN;
+    for (std::size_t slot = n.first_block * kBlockRows; slot < (n.first_block + n.blocks()) * kBlockRows; ++slot) {
+      if (instruments_->slot_row()[slot] == Instruments::kInert) continue;
+      const auto row = static_cast<std::size_t>(instruments_->slot_row()[slot]);
+      vol_slope_[row] = 0.0;
+      if (surfaces_[u].surface == nullptr) continue;
+      vol_[row] = kNaN;  // until there is a forward to take it at
+      vol_ts_[row] = ts_event_ns;
+    }
+    ++version_;
+    for (std::size_t b = n.first_block; b < n.first_block + n.blocks(); ++b) block_version_[b] = version_;
+    if (surfaces_[u].surface != nullptr) take_vols(node);
+  }
+}
+
+/// The vols of a node's options from its surface, at the forward it has now.
+void Market::take_vols(std::size_t node) noexcept {
+  const Node& n = instruments_->nodes()[node];
+  const auto u = static_cast<std::size_t>(n.underlying);
+  const Driver& driver = surfaces_[u];
+  if (n.blocks() == 0 || n.expiry_ns <= driver.ts_event_ns || !has_value(price_status(price_[node]))) return;
+  double scaled[kLanes], logs[kLanes];
+  for (double& x : scaled) x = price_[node] / instruments_->anchor(u);
+  active_kernels().log(scaled, logs, kLanes);
+  if (std::isnan(log_reference_[node])) log_reference_[node] = logs[0];
+  const std::size_t first = n.first_block * kBlockRows, slots = n.blocks() * kBlockRows;
+  active_kernels().smile({.log_strike = instruments_->slot_log_strike() + first,
+                          .log_forward = log_reference_[node] + driver.share * (logs[0] - log_reference_[node]),
+                          .years = static_cast<double>(n.expiry_ns - driver.ts_event_ns) / kNanosPerYear,
+                          .slices = driver.surface->slices(),
+                          .vol = surface_vol_.data() + first,
+                          .slope = surface_slope_.data() + first,
+                          .rows = slots});
+  for (std::size_t slot = first; slot < first + slots; ++slot) {
+    if (instruments_->slot_row()[slot] == Instruments::kInert) continue;
+    const auto row = static_cast<std::size_t>(instruments_->slot_row()[slot]);
+    vol_[row] = surface_vol_[slot];
+    vol_slope_[row] = driver.share * surface_slope_[slot];
+    vol_ts_[row] = driver.ts_event_ns;
+  }
+  ++version_;
+  for (std::size_t b = n.first_block; b < n.first_block + n.blocks(); ++b) block_version_[b] = version_;
 }
 
 void Market::move(std::size_t u, double price, Nanos ts_event_ns) noexcept {
@@ -78,6 +136,7 @@ void Market::set_vols(Column vols, Nanos ts_event_ns) noexcept {
   for (std::size_t row = 0; row < vols.size(); ++row) {
     vol_[row] = vols[row];
     vol_ts_[row] = ts_event_ns;
+    vol_slope_[row] = 0.0;
   }
   ++version_;
   for (std::uint64_t& version : block_version_) version = version_;

@@ -7,6 +7,6 @@ template <int N>
 using Neon = simd::Pack<simd::Vec<simd::Neon>, N>;
 
 extern const KernelTable kNeon;
-const KernelTable kNeon = row<Neon<4>, Neon<4>, Neon<4>, Neon<4>>(simd::Isa::neon);
+const KernelTable kNeon = row<Neon<4>, Neon<4>, Neon<4>, Neon<4>, Neon<1>>(simd::Isa::neon);
 
 }  // namespace rebalance::kernels

@@ -16,7 +16,7 @@
 
 namespace rebalance::kernels {
 
-template <class V>
+template <class V, bool smile>
 void remark(double forward_price, double log_forward_price, const RemarkColumns& c) noexcept {
   static_assert(kSumRows % V::kWidth == 0 && kBlockRows % kSumRows == 0 && kSumRows == 2 * kSumLanes);
   const V forward = forward_price, log_forward = log_forward_price;
@@ -24,7 +24,7 @@ void remark(double forward_price, double log_forward_price, const RemarkColumns&
   for (std::size_t block = 0; block < c.blocks; ++block, sums += kRemarkSums * kSumLanes) {
     double lanes[kRemarkSums][kSumRows];
     for (std::size_t lane = 0; lane < kSumRows; lane += V::kWidth) {
-      V total[kRemarkSums] = {0.0, 0.0, 0.0, 0.0, 0.0};
+      V total[kRemarkSums] = {0.0, 0.0, 0.0, 0.0, 0.0, 0.0};
       for (std::size_t i = lane; i < kBlockRows; i += kSumRows) {
         const std::size_t row = block * kBlockRows + i;
         const V x = log_forward - V::load(c.log_strike + row), s = V::load(c.stddev + row);
@@ -40,6 +40,10 @@ void remark(double forward_price, double log_forward_price, const RemarkColumns&
         total[kSumDensityOverS] = fma(weighted_density, inverse_s, total[kSumDensityOverS]);
         total[kSumDensity] = total[kSumDensity] + weighted_density;
         total[kSumDensityTimesS] = fma(weighted_density, s, total[kSumDensityTimesS]);
+        if constexpr (smile) {
+          total[kSumDensityTimesSlope] =
+              fma(weighted_density, V::load(c.vol_slope + row), total[kSumDensityTimesSlope]);
+        }
       }
 #pragma GCC unroll 8
       for (int q = 0; q < kRemarkSums; ++q) total[q].store(lanes[q] + lane);

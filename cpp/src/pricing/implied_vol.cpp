@@ -48,7 +48,7 @@ RowStatus finish_implied_vol(const double* in, double* vol) noexcept {
 
   const auto t = Solver::time_value(row);
   constexpr double kRounding = 0x1p-51;
-  const bool exact = kQuote != Quote::inverse && in[5] == 0.0;
+  const bool exact = kQuote == Quote::inverse || in[5] == 0.0;
   const double slack = exact ? 0.0 : kRounding * t.gap.v;
   if (in[0] < 0.0 || t.value.v < -slack) return RowStatus::below_intrinsic;
   if (t.value.v <= 0.0) {

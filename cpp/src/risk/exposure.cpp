@@ -56,6 +56,11 @@ Exposure node_exposure(const NodeMark& m, const DeltaOneHoldings& h, const Optio
   e.vega_coin = e.vega / f;
   e.theta_coin = e.theta / f;
   e.rho_coin = e.rho / f;
+
+  // vega dvol/dF of a row is F n(d1) sqrt(years) x -(1/F) dvol/dk.
+  e.delta_smile = -m.sqrt_years * (d * linear.sum[kSumDensityTimesSlope] + inverse.sum[kSumDensityTimesSlope]);
+  e.delta += e.delta_smile;
+  e.delta_pa += e.delta_smile;
   return e;
 }
 

@@ -64,3 +64,21 @@ TEST("ticks, market updates and fills take no memory") {
     CHECK(trades > 100);
   }
 }
+
+TEST("nor do forwards that move the vols of a surface") {
+  desk::Desk d = desk::make(900, 9);
+  const std::vector<Smile> smiles{{0.05, SviParameters{0.01, 0.1, -0.4, 0.02, 0.1}},
+                                  {0.5, SviParameters{0.1, 0.2, -0.3, 0.05, 0.3}}};
+  d.market->set_surface(0, std::make_shared<const Surface>(smiles), 1.0, desk::kNow);
+  std::size_t smiling = 0;
+  counting = true;
+  counted = 0;
+  for (int i = 0; i < 500; ++i) {
+    const Nanos now = desk::kNow + i * Nanos{100'000'000};
+    d.market->move(0, 60000.0 * (1.0 + 0.02 * std::sin(i)), now);
+    smiling += d.engine->tick(now).underlyings[0].before.delta_smile != 0.0;
+  }
+  counting = false;
+  CHECK(counted == 0);
+  CHECK(smiling == 500);
+}

@@ -7,6 +7,7 @@
 
 #include "rebalance/book/instruments.hpp"
 #include "rebalance/status.hpp"
+#include "rebalance/surface/surface.hpp"
 
 namespace rebalance {
 
@@ -36,6 +37,16 @@ class Market {
   /// percent stays. Prices that are not usable stay as they are.
   void move(std::size_t u, double price, Nanos ts_event_ns) noexcept;
 
+  /// From now on the vols of the options on u come from a surface; `surface` null: they stay as they are and are set
+  /// by hand again. Vol is a function of strike, expiry and
+  ///
+  ///   ln K - share ln F - (1 - share) ln F0
+  ///
+  /// with F0 the forward at this call, or the first usable one after it: share 1 is sticky moneyness, 0 sticky strike.
+  /// Between surfaces the passing of time leaves vol alone. `ts_event_ns`, when the quotes behind the surface were, is
+  /// the moment of every vol: an old surface makes stale rows. Takes memory; set_price and move do not.
+  void set_surface(std::size_t u, std::shared_ptr<const Surface> surface, double share, Nanos ts_event_ns);
+
   // whole columns, one entry per underlying, node, or instrument
   void set_indices(Column prices, Nanos ts_event_ns) noexcept;
   void set_prices(Column prices, Nanos ts_event_ns) noexcept;
@@ -47,6 +58,12 @@ class Market {
   [[nodiscard]] const std::vector<double>& price() const noexcept { return price_; }
   [[nodiscard]] const std::vector<double>& rate() const noexcept { return rate_; }
   [[nodiscard]] const std::vector<double>& vol() const noexcept { return vol_; }
+  /// dvol/dk times the share of the smile that moves along with the forward; 0 for vols set by hand.
+  [[nodiscard]] const std::vector<double>& vol_slope() const noexcept { return vol_slope_; }
+  /// Whether vols of u move with its forwards.
+  [[nodiscard]] bool smile_moves(std::size_t u) const noexcept {
+    return surfaces_[u].surface != nullptr && surfaces_[u].share != 0.0;
+  }
   [[nodiscard]] const std::vector<Nanos>& index_ts() const noexcept { return index_ts_; }
   [[nodiscard]] const std::vector<Nanos>& price_ts() const noexcept { return price_ts_; }
   [[nodiscard]] const std::vector<Nanos>& vol_ts() const noexcept { return vol_ts_; }
@@ -65,8 +82,18 @@ class Market {
   [[nodiscard]] std::uint64_t block_version(std::size_t block) const noexcept { return block_version_[block]; }
 
  private:
+  struct Driver {
+    std::shared_ptr<const Surface> surface;
+    double share = 0.0;
+    Nanos ts_event_ns = kNever;
+  };
+  void take_vols(std::size_t node) noexcept;
+
   std::shared_ptr<const Instruments> instruments_;
-  std::vector<double> index_, price_, rate_, vol_;
+  std::vector<double> index_, price_, rate_, vol_, vol_slope_;
+  std::vector<Driver> surfaces_;                     ///< per underlying
+  std::vector<double> log_reference_;                ///< per node: ln(F0 / anchor); NaN until known
+  std::vector<double> surface_vol_, surface_slope_;  ///< per option slot, for the kernel
   std::vector<Nanos> index_ts_, price_ts_, vol_ts_;
   std::uint64_t version_ = 0;
   std::vector<std::uint64_t> index_version_, node_version_, block_version_;

@@ -34,9 +34,9 @@ static constexpr double kAtanhR[] = {
     0x1.dbd588dbde1c5p-4,
     0x1.fcfaa8bea2c85p-4};
 
-// N(-z)/n(z) = P(z)/Q(z), -0.7 <= z <= 39; relative error 1.3e-16, of the derivative 2.2e-15
+// N(-z)/n(z) = P(z)/Q(z), -0.7 <= z <= 39; relative error 6.6e-16, of the derivative 2.8e-15
 static constexpr double kMillsP[] = {
-    0x1.40d931ff62706p+0,
+    0x1.40d931ff62705p+0,
     0x1.fee5eb90457efp+0,
     0x1.947d579d3199bp+0,
     0x1.9a197cc2297dep-1,

@@ -122,10 +122,10 @@ struct Black76Model {
                                phi > V(0.0)),
             density,
             sqrt_years,
-            m.h,
-            s.high,
             inverse_s,
-            inverse_sf};
+            inverse_sf,
+            m,
+            s};
   }
 
   /// x is log_ratio(forward, strike).

@@ -156,7 +156,7 @@ struct ImpliedVol {
     const V high = max(forward, strike), low = min(forward, strike), gap = high - low;
     const V back = gap - high, gap_low = (high - (gap - back)) - (low + back);
     const auto in_the_money = phi * (forward - strike) > V(0.0);
-    return {select(in_the_money, fma(price, unit, -gap) - gap_low, price * unit),
+    return {select(in_the_money, product_minus(price, unit, gap) - gap_low, price * unit),
             fnma(price, unit, select(phi > V(0.0), forward, strike)), gap};
   }
 

@@ -18,7 +18,10 @@ namespace rebalance {
 ///
 ///   delta = delta_pa + value_coin            for coin-settled rows and coin cash: what holding the quote value flat
 ///                                            takes, against what holding the coin value flat takes
-///   gamma_pa = F gamma - 2 delta_pa
+///   gamma_pa = F gamma - 2 delta_pa          at a fixed vol
+///
+/// Where vols come from a surface that moves with the forward, delta and delta_pa are total derivatives: both hold
+/// delta_smile = sum of vega dvol/dF. Every other field is taken at a fixed vol.
 struct Exposure {
   double value;           ///< quote currency
   double value_coin;      ///< coin
@@ -34,13 +37,14 @@ struct Exposure {
   double rho_coin;        ///< coin per 1.00 of rate
   double gross_notional;  ///< quote currency: the sum of |quantity| x contract notional
   double net_notional;    ///< the same with the sign of the quantity
+  double delta_smile;     ///< units of underlying: the part of delta, and of delta_pa, that comes through vol
 };
 
 inline constexpr int kExposureFields = sizeof(Exposure) / sizeof(double);
 
 inline constexpr std::string_view kExposureNames[kExposureFields] = {
-    "value",     "value_coin", "delta",      "delta_pa", "gamma",    "gamma_pa",       "vega",
-    "vega_coin", "theta",      "theta_coin", "rho",      "rho_coin", "gross_notional", "net_notional"};
+    "value", "value_coin", "delta", "delta_pa", "gamma",          "gamma_pa",     "vega",       "vega_coin",
+    "theta", "theta_coin", "rho",   "rho_coin", "gross_notional", "net_notional", "delta_smile"};
 
 inline void add(Exposure& sum, const Exposure& part) noexcept {
   auto* s = reinterpret_cast<double*>(&sum);
