@@ -12,6 +12,7 @@
 #include <new>
 #include <thread>
 
+#include "american.hpp"
 #include "bind.hpp"
 #include "broadcast.hpp"
 #include "greeks.hpp"
@@ -31,7 +32,10 @@ template <class Model>
 constexpr ModelInfo kInfo = {Model::kName, Model::kInputs, sizeof Model::kInputs / sizeof(char*), Model::kOutputs,
                              sizeof Model::kOutputs / sizeof(Greek)};
 
-const ModelInfo* const kModels[] = {&kInfo<pricing::Black76>, &kInfo<pricing::Bsm>, &kInfo<pricing::Inverse>};
+using AmericanFast = pricing::American<pricing::AmericanFast>;
+
+const ModelInfo* const kModels[] = {&kInfo<pricing::Black76>, &kInfo<pricing::Bsm>, &kInfo<pricing::Inverse>,
+                                    &kInfo<AmericanFast>};
 
 /// How many of a model's inputs have no default: rates and yields are 0 unless given.
 template <class Model>
@@ -39,8 +43,9 @@ constexpr int kRequired = 5;
 
 /// The kernel to use, given the arguments: a rate of 0 needs no discount factor.
 template <class Model>
-Kernel kernel_for(std::span<const Argument> arguments) {
+Kernel kernel_for(std::span<const Argument> arguments, [[maybe_unused]] PyObject* accuracy) {
   const KernelTable& k = active_kernels();
+  if constexpr (std::is_same_v<Model, AmericanFast>) return american_kernel(k, accuracy);
   if constexpr (std::is_same_v<Model, pricing::Inverse>) return k.inverse;
   if constexpr (std::is_same_v<Model, pricing::Bsm>) return k.bsm;
   const Argument& rate = arguments[5];
@@ -139,6 +144,7 @@ struct Call {
   PyObject* order = nullptr;
   PyObject* out = nullptr;
   PyObject* threads = nullptr;
+  PyObject* accuracy = nullptr;  ///< american only
 
   Call(PyObject* const* args, Py_ssize_t positional, PyObject* keywords) {
     if (positional > kInputs) {
@@ -163,6 +169,7 @@ struct Call {
     if (std::strcmp(name, "out") == 0) place = &out;
     if (std::strcmp(name, "order") == 0) place = &order;
     if (std::strcmp(name, "threads") == 0) place = &threads;
+    if (std::is_same_v<Model, AmericanFast> && std::strcmp(name, "accuracy") == 0) place = &accuracy;
     for (int j = 0; j < kInputs && place == nullptr; ++j) {
       if (std::strcmp(name, Model::kInputs[j]) == 0) place = &input[j];
     }
@@ -224,7 +231,7 @@ PyObject* price(const Call<Model>& call) {
     arguments[j].read(call.input[j] != nullptr ? call.input[j] : zero->ptr(), model.inputs[j]);
     numbers = numbers && arguments[j].is_number();
   }
-  const Kernel kernel = kernel_for<Model>(in);
+  const Kernel kernel = kernel_for<Model>(in, call.accuracy);
   const bool fresh = call.out == nullptr || call.out == Py_None;
 
   if (numbers && fresh) {
@@ -368,6 +375,13 @@ constexpr const char* kInverseDoc =
     "phi : array_like\n"
     "    +1 for calls, -1 for puts.\n" REBALANCE_PRICING_TAIL;
 
+constexpr const char* kAmericanDoc =
+    "american(spot: numpy.typing.ArrayLike, strike: numpy.typing.ArrayLike, vol: numpy.typing.ArrayLike, years: "
+    "numpy.typing.ArrayLike, phi: numpy.typing.ArrayLike, rate: numpy.typing.ArrayLike = 0.0, "
+    "dividend_yield: numpy.typing.ArrayLike = 0.0, *, accuracy: typing.Literal['fast', 'accurate'] = 'fast', "
+    "order: int = 1, out: Greeks | None = None, threads: int = 1) -> Greeks\n" REBALANCE_AMERICAN_DOC
+    REBALANCE_PRICING_TAIL;
+
 template <class Model>
 PyMethodDef method(const char* doc) {
   return {Model::kName, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(price_entry<Model>)),
@@ -377,6 +391,7 @@ PyMethodDef method(const char* doc) {
 PyMethodDef pricing_methods[] = {method<pricing::Black76>(kBlack76Doc),
                                  method<pricing::Bsm>(kBsmDoc),
                                  method<pricing::Inverse>(kInverseDoc),
+                                 method<AmericanFast>(kAmericanDoc),
                                  {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace

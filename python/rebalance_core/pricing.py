@@ -4,6 +4,6 @@ Every function takes numbers or arrays that broadcast like NumPy's, and returns 
 arrays for arrays. Derivatives are bare partial derivatives; :mod:`rebalance_core.units` converts them for people.
 """
 
-from ._core import Greeks, black76, bsm, inverse
+from ._core import Greeks, american, black76, bsm, inverse
 
-__all__ = ["Greeks", "black76", "bsm", "inverse"]
+__all__ = ["Greeks", "american", "black76", "bsm", "inverse"]

@@ -55,6 +55,8 @@ struct KernelTable {
   void (*black76_undiscounted)(const PriceColumns&) noexcept;
   void (*bsm)(const PriceColumns&) noexcept;
   void (*inverse)(const PriceColumns&) noexcept;
+  void (*american_fast)(const PriceColumns&) noexcept;
+  void (*american_accurate)(const PriceColumns&) noexcept;
   void (*remark)(double forward, double log_forward, const RemarkColumns&) noexcept;
   /// The sums of consecutive blocks, added block by block and then folded 8 -> 4 -> 2 -> 1, to kRemarkSums totals.
   void (*add_blocks)(const double* sums, std::size_t blocks, double* totals) noexcept;

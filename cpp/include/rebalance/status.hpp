@@ -17,9 +17,11 @@ enum class RowStatus : std::uint8_t {
   expired = 7,  ///< years < 0
   bad_phi = 8,  ///< neither +1 nor -1
   stale = 9,    ///< older than the age that the engine accepts
+  two_boundaries = 10,  ///< an American option with negative rates that is exercised between two prices only
+  unsolved = 11,        ///< a solver did not reach its tolerance
 };
 
-inline constexpr int kRowStatusCount = 10;
+inline constexpr int kRowStatusCount = 12;
 
 /// Whether the row has numbers: the limits count, failures do not.
 [[nodiscard]] constexpr bool has_value(RowStatus status) noexcept { return status <= RowStatus::zero_vol; }
@@ -27,7 +29,7 @@ inline constexpr int kRowStatusCount = 10;
 [[nodiscard]] constexpr std::string_view to_string(RowStatus status) noexcept {
   constexpr std::string_view kWords[kRowStatusCount] = {
       "ok",           "at_expiry", "zero_vol", "not_a_number", "infinite", "nonpositive_price",
-      "negative_vol", "expired",   "bad_phi",  "stale"};
+      "negative_vol", "expired",   "bad_phi",  "stale", "two_boundaries", "unsolved"};
   const auto i = static_cast<unsigned>(status);
   return i < kRowStatusCount ? kWords[i] : "unknown";
 }

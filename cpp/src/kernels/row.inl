@@ -1,6 +1,7 @@
 /// One row of the kernel table, for the instruction set that the including file was compiled for.
 #pragma once
 
+#include "american.inl"
 #include "prices.inl"
 #include "remark.inl"
 
@@ -17,6 +18,8 @@ constexpr KernelTable row(simd::Isa isa) {
       .black76_undiscounted = price_rows<Wide, Narrow, pricing::Black76Model<false>>,
       .bsm = price_rows<Medium, Narrow, pricing::Bsm>,
       .inverse = price_rows<Wide, Narrow, pricing::Inverse>,
+      .american_fast = american_rows<Narrow, pricing::American<pricing::AmericanFast>>,
+      .american_accurate = american_rows<Narrow, pricing::American<pricing::AmericanAccurate>>,
       .remark = remark<Mark>,
       .add_blocks = add_blocks<Mark>,
       .exp = map_rows<Narrow, Exp>,

@@ -1,6 +1,7 @@
 /// The models that a kernel can loop over, and what each asks of its inputs.
 #pragma once
 
+#include "rebalance/pricing/american.hpp"
 #include "rebalance/pricing/black76.hpp"
 #include "rebalance/pricing/bsm.hpp"
 #include "rebalance/pricing/inverse.hpp"
@@ -61,6 +62,11 @@ struct Traits<Bsm> {
   }
 };
 
+template <class Rules>
+struct Traits<American<Rules>> : Traits<Bsm> {
+  using Model = American<Rules>;
+};
+
 /// True where every input of the row is inside the kernel's domain. NaN is outside.
 /// The first four inputs of every model are price, strike, vol, years; the fifth is phi.
 template <class Model, class V>
@@ -85,6 +91,9 @@ REBALANCE_INLINE auto inside_domain(const V* in) {
 ///   years < 0              every output NaN    expired
 ///   years = 0              payoff; delta phi in the money, phi/2 at the strike, else 0; gamma, vega 0    at_expiry
 ///   vol = 0                the same, discounted; theta, rho (and rho_dividend) as the formula's limit    zero_vol
+///
+/// American options are exercised when that is worth most: years = 0 gives the payoff and the strike as boundary,
+/// vol = 0 the largest discounted payoff of all times to expiry, with its derivatives.
 ///
 /// Reads kInputs doubles from `in`, writes one double per output of the model to `out`.
 template <class Model>
