@@ -380,7 +380,7 @@ constexpr const char* kAmericanDoc =
     "numpy.typing.ArrayLike, phi: numpy.typing.ArrayLike, rate: numpy.typing.ArrayLike = 0.0, "
     "dividend_yield: numpy.typing.ArrayLike = 0.0, *, accuracy: typing.Literal['fast', 'accurate'] = 'fast', "
     "order: int = 1, out: Greeks | None = None, threads: int = 1) -> Greeks\n" REBALANCE_AMERICAN_DOC
-    REBALANCE_PRICING_TAIL;
+        REBALANCE_PRICING_TAIL;
 
 template <class Model>
 PyMethodDef method(const char* doc) {

@@ -14,9 +14,9 @@ enum class RowStatus : std::uint8_t {
   infinite = 4,           ///< an input is infinite, or a discount overflows
   nonpositive_price = 5,  ///< a forward, spot or strike at or below zero
   negative_vol = 6,
-  expired = 7,  ///< years < 0
-  bad_phi = 8,  ///< neither +1 nor -1
-  stale = 9,    ///< older than the age that the engine accepts
+  expired = 7,          ///< years < 0
+  bad_phi = 8,          ///< neither +1 nor -1
+  stale = 9,            ///< older than the age that the engine accepts
   two_boundaries = 10,  ///< an American option with negative rates that is exercised between two prices only
   unsolved = 11,        ///< a solver did not reach its tolerance
 };
@@ -28,8 +28,8 @@ inline constexpr int kRowStatusCount = 12;
 
 [[nodiscard]] constexpr std::string_view to_string(RowStatus status) noexcept {
   constexpr std::string_view kWords[kRowStatusCount] = {
-      "ok",           "at_expiry", "zero_vol", "not_a_number", "infinite", "nonpositive_price",
-      "negative_vol", "expired",   "bad_phi",  "stale", "two_boundaries", "unsolved"};
+      "ok",           "at_expiry", "zero_vol", "not_a_number", "infinite",       "nonpositive_price",
+      "negative_vol", "expired",   "bad_phi",  "stale",        "two_boundaries", "unsolved"};
   const auto i = static_cast<unsigned>(status);
   return i < kRowStatusCount ? kWords[i] : "unknown";
 }

@@ -58,7 +58,8 @@ struct Traits<Bsm> {
   }
   template <class V>
   REBALANCE_INLINE static V largest_exponent(const V* in) {
-    return max(abs(in[5]), abs(in[6])) * in[3];
+    // a maximum may lose a NaN, a sum keeps it
+    return fma(V(0.0), in[5] + in[6], max(abs(in[5]), abs(in[6])) * in[3]);
   }
 };
 
