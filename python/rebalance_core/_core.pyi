@@ -529,7 +529,7 @@ def american(
     rate, dividend_yield : array_like
         Continuous, per year.
     accuracy : {'fast', 'accurate'}
-        Error of the value at most 1e-8 or 1e-10 of the strike.
+        Error of the value at most 1e-8 or 1e-9 of the strike (3e-12 for puts with rate >= dividend_yield).
         order : int
             1: value, delta, gamma, vega, theta, rho.
         out : Greeks, optional

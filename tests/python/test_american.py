@@ -250,7 +250,9 @@ def test_values_match_an_independent_solver(isa, accuracy):
     error = np.abs(g.value - value) / inputs["strike"]
     worst = int(np.argmax(error))
     assert error[worst] < PROMISED[accuracy], {name: column[worst] for name, column in inputs.items()}
-    np.testing.assert_allclose(g.boundary, edge, rtol=1e-6)
+    # The value hardly depends on the boundary, and so does the reference's equation: where the rate is just below the
+    # yield its own boundary moves by 3e-6 with the number of nodes.
+    np.testing.assert_allclose(g.boundary, edge, rtol=5e-6)
 
 
 def test_greeks_match_differences_of_the_independent_solver(isa, accuracy):

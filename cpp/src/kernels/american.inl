@@ -25,6 +25,7 @@ void american_rows(const PriceColumns& c) noexcept {
     for (int j = 0; j < kInputs; ++j) tame[j] = select(ordinary, in[j], V(j < 5 ? 1.0 : 0.0));
 
     const pricing::Greeks<V> g = Model::evaluate(Traits::inputs(tame), math::log_ratio(tame[0], tame[1]), status);
+#pragma GCC unroll 16
     for (int j = 0; j < kOutputs; ++j) g.get(Model::kOutputs[j]).store(c.out[j] + row);
     status.store(code);
     for (int i = 0; i < V::kWidth; ++i) {

@@ -64,6 +64,20 @@ struct Batch {
 };
 
 template <class Model>
+pricing::Greeks<S> evaluate(const S* in, RowStatus& status) {
+  const auto inputs = pricing::Traits<Model>::inputs(in);
+  const auto x = math::log_ratio(in[0], in[1]);
+  if constexpr (requires(S code) { Model::evaluate(inputs, x, code); }) {
+    S code = 0.0;
+    const auto g = Model::evaluate(inputs, x, code);
+    status = static_cast<RowStatus>(code.v);
+    return g;
+  } else {
+    return Model::evaluate(inputs, x);
+  }
+}
+
+template <class Model>
 void check_model(void (*KernelTable::*kernel)(const PriceColumns&) noexcept) {
   constexpr int kInputs = pricing::Traits<Model>::kInputs, kOutputs = sizeof Model::kOutputs / sizeof(pricing::Greek);
   Batch batch(17);
@@ -76,8 +90,7 @@ void check_model(void (*KernelTable::*kernel)(const PriceColumns&) noexcept) {
       for (int j = 0; j < kInputs; ++j) scalars[j] = row[j] = batch.in[static_cast<std::size_t>(j)][i];
       RowStatus status = RowStatus::ok;
       if (any(pricing::inside_domain<Model>(scalars))) {
-        const auto g =
-            Model::evaluate(pricing::Traits<Model>::inputs(scalars), math::log_ratio(scalars[0], scalars[1]));
+        const auto g = evaluate<Model>(scalars, status);
         for (int j = 0; j < kOutputs; ++j) expected[j] = g.get(Model::kOutputs[j]).v;
       } else {
         status = pricing::finish_row<Model>(row, expected);
@@ -117,6 +130,7 @@ TEST("every pricing kernel gives the scalar formula's bits, limits and refusals 
   check_model<pricing::Black76Model<false>>(&KernelTable::black76_undiscounted);
   check_model<pricing::Bsm>(&KernelTable::bsm);
   check_model<pricing::Inverse>(&KernelTable::inverse);
+  check_model<pricing::American<pricing::AmericanFast>>(&KernelTable::american_fast);
 }
 
 TEST("a rate of 0 gives the same bits with and without the discount factor") {

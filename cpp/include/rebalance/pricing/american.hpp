@@ -5,13 +5,13 @@
 ///
 ///   d- = (x + (r - q - vol^2/2) t) / S      d+ = d- + S      gain(u) = r - q B(u)
 ///   premium     pi = int_0^T [ r e^{-rt} N(-d-) - q s e^{-qt} N(-d+) ] dt           American = European + pi
-///   slope       int [ q e^{-qt} N(d+) - gain e^{-rt} n(d-) / (B(T) S) ] dt + e^{-qT} N(d+(T, B(T)/1)) = 0   at s =
-///   B(T)
+///   slope       A + q C - D = 0 at s = B(T)      A = e^{-qT} N(d+) of the European, x = ln B(T)
+///               C = int e^{-qt} N(d+) dt         D = int gain e^{-rt} n(d-) / (B(T) S) dt
 ///
 /// The second line, slope -1 at the boundary (smooth pasting), holds for every T and determines B. It is a Volterra
 /// equation of the second kind. Terms of equal sign are collected on both sides and the logarithms compared:
 ///
-///   g = ln(num / den) = 0    num = e^{-qT} N(d+) + q+ C    den = D + q- C    C = int e^{-qt} N(d+) dt
+///   g = ln(num / den) = 0    num = A + max(q, 0) C    den = D + max(-q, 0) C
 ///
 /// which is nearly linear in b = -ln(B / B(0)), B(0) = min(1, r/q). The unknowns are b at the nodes of
 /// american_rule.hpp; all of them are improved together by Newton's method on the whole system, first on a coarse rule,
@@ -30,8 +30,14 @@
 ///           Puts with dividend_yield < rate < 0 have a second boundary, below which one waits: status two_boundaries,
 ///           no numbers. Calls with rate < dividend_yield < 0 likewise.
 ///           years = 0 and vol = 0: see limits.cpp.
-///           A boundary that the last step still moves by more than 1e-6 of itself: status unsolved, no numbers.
-/// Error     see bench/README.md and tests/reference/american.py
+///           A boundary that the last Newton step still moved by more than kMoved of ln(B(0) / B): status unsolved, no
+///           numbers. The step being quadratic, an error of kMoved^2 is left; no row of the domain below is refused.
+/// Error     value, in units of the strike, over moneyness 0.25..4, vol 0.01..3, years 1e-4..10, rates and yields
+///           -0.05..0.3, 60 000 draws: fast 7.2e-9 (worst at s 0.484, vol 1.209, years 9.23, r 0.1768, q 0.2471) and
+///           1.4e-9 for r >= q; accurate 2.5e-10 (s 0.2535, vol 1.249, years 8.52, r 0.2374, q 0.25; against 80 nodes,
+///           8 192 draws) and 3e-12 for r >= q. What is left comes from r below q, where the boundary bends sharply.
+///           Against tests/reference/american.csv: fast 9.1e-11, accurate 4.2e-12. Outside those ranges nothing is
+///           promised but a price between its bounds or the status unsolved.
 /// From      Andersen, Lake and Offengenden (2016), "High-performance American option pricing", J. Comp. Finance
 ///           20(1):39-87, for collocation on the integral equation; Kim (1990), Rev. Financial Studies 3:547-572, for
 ///           the premium; McDonald and Schroder (1998), J. Comp. Finance 1(3):5-38, for the symmetry. Newton's method
