@@ -27,6 +27,18 @@ constexpr ModelInfo info(PriceKernels (*kernels)(const KernelTable&, std::size_t
 
 constexpr const char* kPayoffs[] = {"cash", "asset"};
 
+constexpr const char* kAccuracies[] = {"fast", "accurate"};
+
+constexpr ModelInfo american() {
+  ModelInfo model =
+      info<pricing::American<pricing::AmericanFast>>([](const KernelTable& k, std::size_t accuracy, bool) {
+        return PriceKernels{accuracy == 0 ? k.american_fast : k.american_accurate};
+      });
+  model.choice = "accuracy";
+  model.choices = kAccuracies;
+  return model;
+}
+
 constexpr ModelInfo digital() {
   ModelInfo model = info<pricing::Digital<pricing::Payoff::cash>>(
       [](const KernelTable& k, std::size_t payoff, bool) { return payoff == 0 ? k.digital_cash : k.digital_asset; });
@@ -43,6 +55,7 @@ constexpr ModelInfo kModels[] = {
     info<pricing::Bachelier>([](const KernelTable& k, std::size_t, bool) { return k.bachelier; }),
     info<pricing::Inverse>([](const KernelTable& k, std::size_t, bool) { return k.inverse; }),
     digital(),
+    american(),
 };
 
 }  // namespace

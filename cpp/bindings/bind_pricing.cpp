@@ -120,7 +120,8 @@ PyMethodDef method(const char* doc) {
 
 PyMethodDef pricing_methods[] = {method<"black76">(docs::kBlack76),     method<"bsm">(docs::kBsm),
                                  method<"bachelier">(docs::kBachelier), method<"inverse">(docs::kInverse),
-                                 method<"digital">(docs::kDigital),     {nullptr, nullptr, 0, nullptr}};
+                                 method<"digital">(docs::kDigital),     method<"american">(docs::kAmerican),
+                                 {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace
 

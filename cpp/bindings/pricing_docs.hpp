@@ -132,6 +132,34 @@ inline constexpr char kDigital[] =
     "payoff : 'cash' or 'asset'\n"
     "    One unit of quote currency, or the underlying itself.\n" REBALANCE_PRICING_TAIL;
 
+inline constexpr char kAmerican[] =
+    "american(spot: numpy.typing.ArrayLike, strike: numpy.typing.ArrayLike, vol: numpy.typing.ArrayLike, years: numpy.typing.ArrayLike, phi: numpy.typing.ArrayLike, rate: numpy.typing.ArrayLike = 0.0, dividend_yield: numpy.typing.ArrayLike = 0.0, *, accuracy: str = 'fast', order: int = 1, out: Greeks | None = None, threads: int = 1) -> Greeks\n"
+    "\n"
+    "Value, Greeks and exercise boundary of American options on a spot price with a dividend yield.\n"
+    "\n"
+    "``boundary`` is the spot at which to exercise now: at or below it a put, at or above it a call is worth its\n"
+    "payoff, with delta ``phi`` and every other derivative 0. vega, rho and rho_dividend include the movement of the\n"
+    "boundary. Where early exercise never pays (a put with rate <= 0 and dividend_yield >= rate, a call with the two\n"
+    "exchanged) the result is that of ``bsm``, and the boundary is 0 or infinity. With dividend_yield < rate < 0 a "
+    "put\n"
+    "(with rate < dividend_yield < 0 a call) has two boundaries: such rows get NaN and ``RowStatus.two_boundaries``.\n"
+    "Andersen, Lake and Offengenden (2016), J. Computational Finance 20(1):39-87.\n"
+    "\n"
+    "Parameters\n"
+    "----------\n"
+    "spot, strike : array_like\n"
+    "    Quote currency per unit of underlying, above 0.\n"
+    "vol : array_like\n"
+    "    Per square root of a year: 0.6 is 60 %.\n"
+    "years : array_like\n"
+    "    Time to expiry in years of 365 days.\n"
+    "phi : array_like\n"
+    "    +1 for calls, -1 for puts.\n"
+    "rate, dividend_yield : array_like\n"
+    "    Continuous, per year.\n"
+    "accuracy : {'fast', 'accurate'}\n"
+    "    Error of the value at most 1e-8 or 1e-9 of the strike (3e-12 for puts with rate >= dividend_yield).\n" REBALANCE_PRICING_TAIL;
+
 inline constexpr char kImpliedVol[] =
     "implied_vol(price: numpy.typing.ArrayLike, forward: numpy.typing.ArrayLike, strike: numpy.typing.ArrayLike, years: numpy.typing.ArrayLike, phi: numpy.typing.ArrayLike, rate: numpy.typing.ArrayLike = 0.0, *, model: str = 'black76', out: tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.uint8]] | None = None, threads: int = 1) -> tuple[typing.Any, typing.Any]\n"
     "\n"

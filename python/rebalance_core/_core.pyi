@@ -29,6 +29,8 @@ class RowStatus(enum.IntEnum):
     below_intrinsic = 10
     at_intrinsic = 11
     above_upper_bound = 12
+    two_boundaries = 13
+    unsolved = 14
 
 class Greeks:
     """
@@ -561,6 +563,68 @@ def _use_isa(name: str) -> None:
 def active_isa() -> str:
     """
     The instruction set in use: the best one, or the one that the environment variable REBALANCE_ISA names.
+    """
+
+def american(
+    spot: numpy.typing.ArrayLike,
+    strike: numpy.typing.ArrayLike,
+    vol: numpy.typing.ArrayLike,
+    years: numpy.typing.ArrayLike,
+    phi: numpy.typing.ArrayLike,
+    rate: numpy.typing.ArrayLike = 0.0,
+    dividend_yield: numpy.typing.ArrayLike = 0.0,
+    *,
+    accuracy: str = "fast",
+    order: int = 1,
+    out: Greeks | None = None,
+    threads: int = 1,
+) -> Greeks:
+    """
+    Value, Greeks and exercise boundary of American options on a spot price with a dividend yield.
+
+    ``boundary`` is the spot at which to exercise now: at or below it a put, at or above it a call is worth its
+    payoff, with delta ``phi`` and every other derivative 0. vega, rho and rho_dividend include the movement of the
+    boundary. Where early exercise never pays (a put with rate <= 0 and dividend_yield >= rate, a call with the two
+    exchanged) the result is that of ``bsm``, and the boundary is 0 or infinity. With dividend_yield < rate < 0 a put
+    (with rate < dividend_yield < 0 a call) has two boundaries: such rows get NaN and ``RowStatus.two_boundaries``.
+    Andersen, Lake and Offengenden (2016), J. Computational Finance 20(1):39-87.
+
+    Parameters
+    ----------
+    spot, strike : array_like
+        Quote currency per unit of underlying, above 0.
+    vol : array_like
+        Per square root of a year: 0.6 is 60 %.
+    years : array_like
+        Time to expiry in years of 365 days.
+    phi : array_like
+        +1 for calls, -1 for puts.
+    rate, dividend_yield : array_like
+        Continuous, per year.
+    accuracy : {'fast', 'accurate'}
+        Error of the value at most 1e-8 or 1e-9 of the strike (3e-12 for puts with rate >= dividend_yield).
+    order : int
+        1: value, delta, gamma, vega, theta, rho. 2: also vanna, volga, charm, veta, dual_delta, dual_gamma.
+        3: also speed, zomma, color, ultima. Left out: that of ``out``, or 1.
+    out : Greeks, optional
+        Where to write; its shape must be what the inputs broadcast to. Nothing is allocated then.
+    threads : int
+        For large batches. Results do not depend on it.
+
+    Returns
+    -------
+    Greeks
+        Bare partial derivatives: vega per 1.00 of vol, rho per 1.00 of rate, theta, charm, veta and color per year of
+        calendar time. Numbers for numbers, arrays for arrays. ``status`` says of each row whether it is a limit or has
+        no value: years = 0 or vol = 0 give the payoff; a NaN, an infinity, a price out of range, a negative vol or time
+        and a phi other than +1 or -1 give NaN in every column of that row and leave the others alone.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not broadcast, or ``out`` does not fit. Both shapes are given.
+    TypeError
+        If an argument is not made of real numbers. It is named.
     """
 
 def bachelier(

@@ -4,6 +4,6 @@ Every function takes numbers or arrays that broadcast like NumPy's, and returns 
 arrays for arrays. Derivatives are bare partial derivatives; :mod:`rebalance_core.units` converts them for people.
 """
 
-from ._core import Greeks, bachelier, black76, bsm, digital, implied_vol, inverse
+from ._core import Greeks, american, bachelier, black76, bsm, digital, implied_vol, inverse
 
-__all__ = ["Greeks", "bachelier", "black76", "bsm", "digital", "implied_vol", "inverse"]
+__all__ = ["Greeks", "american", "bachelier", "black76", "bsm", "digital", "implied_vol", "inverse"]

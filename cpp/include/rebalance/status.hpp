@@ -20,9 +20,11 @@ enum class RowStatus : std::uint8_t {
   below_intrinsic = 10,    ///< no vol gives so low a price
   at_intrinsic = 11,       ///< only a vol of 0 does
   above_upper_bound = 12,  ///< no vol gives so high a price
+  two_boundaries = 13,     ///< an American option with negative rates that is exercised between two prices only
+  unsolved = 14,           ///< a solver did not reach its tolerance
 };
 
-inline constexpr int kRowStatusCount = 13;
+inline constexpr int kRowStatusCount = 15;
 
 /// Whether the row has numbers: the limits count, failures do not.
 [[nodiscard]] constexpr bool has_value(RowStatus status) noexcept {
@@ -32,7 +34,8 @@ inline constexpr int kRowStatusCount = 13;
 [[nodiscard]] constexpr std::string_view to_string(RowStatus status) noexcept {
   constexpr std::string_view kWords[kRowStatusCount] = {
       "ok",      "at_expiry", "zero_vol", "not_a_number",    "infinite",     "nonpositive_price", "negative_vol",
-      "expired", "bad_phi",   "stale",    "below_intrinsic", "at_intrinsic", "above_upper_bound"};
+      "expired", "bad_phi",   "stale",    "below_intrinsic", "at_intrinsic", "above_upper_bound", "two_boundaries",
+      "unsolved"};
   const auto i = static_cast<unsigned>(status);
   return i < kRowStatusCount ? kWords[i] : "unknown";
 }

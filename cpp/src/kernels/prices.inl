@@ -25,7 +25,8 @@ REBALANCE_INLINE void price_pack(const PriceColumns& c, std::size_t row) noexcep
     select(inside, V(1.0), V(0.0)).store(done);
   }
 
-  const pricing::Greeks<V> g = Traits::template evaluate<kOrder>(in);
+  V always_ok;
+  const pricing::Greeks<V> g = Traits::template evaluate<kOrder>(in, always_ok);
 #pragma GCC unroll 20
   for (int j = 0; j < kOutputs; ++j) g.get(Model::kOutputs[j]).store(c.out[j] + row);
   __builtin_memset(c.status + row, 0, V::kWidth);

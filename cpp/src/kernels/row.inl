@@ -1,6 +1,7 @@
 /// One row of the kernel table, for the instruction set that the including file was compiled for.
 #pragma once
 
+#include "american.inl"
 #include "implied_vol.inl"
 #include "prices.inl"
 #include "remark.inl"
@@ -31,6 +32,8 @@ constexpr KernelTable row(simd::Isa isa) {
       .inverse = orders<Wide, Medium, Narrow, pricing::Inverse>(),
       .digital_cash = orders<Medium, Medium, Narrow, pricing::Digital<pricing::Payoff::cash>>(),
       .digital_asset = orders<Medium, Medium, Narrow, pricing::Digital<pricing::Payoff::asset>>(),
+      .american_fast = american_rows<Narrow, pricing::American<pricing::AmericanFast>>,
+      .american_accurate = american_rows<Narrow, pricing::American<pricing::AmericanAccurate>>,
       .implied_vol_black76 = implied_vol_rows<Medium, Narrow, pricing::Quote::black76>,
       .implied_vol_bachelier = implied_vol_rows<Medium, Narrow, pricing::Quote::bachelier>,
       .implied_vol_inverse = implied_vol_rows<Medium, Narrow, pricing::Quote::inverse>,

@@ -132,6 +132,55 @@ Greeks<double> payoff<Digital<Payoff::asset>>(const Bsm::Inputs<double>& in) {
   return g;
 }
 
+/// Without vol the best moment to exercise is known today: it is now, at expiry, or where the gain f stands still.
+///
+///   f(t) = phi (S e^{-qt} - K e^{-rt})     f' = 0 at e^{(r - q) t} = r K / (q S)
+///
+/// The derivatives are those of f at that moment (envelope theorem); at a moment inside (0, T), which moves with the
+/// spot, gamma is -(f_tS)^2 / f_tt. Ties are exercised first. Theta is 0 unless one waits for expiry.
+Greeks<double> exercised_at_best(const Bsm::Inputs<double>& in) {
+  const double s = in.spot, k = in.strike, r = in.rate, q = in.dividend_yield;
+  const auto gain = [&](double t) { return in.phi * (s * discount_factor(q, t) - k * discount_factor(r, t)); };
+  double best = 0.0;
+  const double still = std::log(r * k / (q * s)) / (r - q);  // NaN or infinite where there is none
+  if (still > 0.0 && still < in.years && gain(still) > gain(best)) best = still;
+  if (gain(in.years) > gain(best)) best = in.years;
+
+  const double asset = s * discount_factor(q, best), strike = k * discount_factor(r, best);
+  const double step = exercised(asset, strike, in.phi), slope = in.phi * step * (r * strike - q * asset);
+  Greeks<double> g{};
+  g.value = std::fmax(gain(best), 0.0);
+  g.delta = in.phi * step * discount_factor(q, best);
+  g.theta = best == in.years ? -std::fmax(slope, 0.0) : 0.0;
+  g.rho = in.phi * step * best * strike;
+  g.rho_dividend = -in.phi * step * best * asset;
+  if (best > 0.0 && best < in.years) {
+    const double turn = -in.phi * q * discount_factor(q, best);
+    g.gamma = -step * turn * turn / (in.phi * (q * q * asset - r * r * strike));
+  }
+  const bool call = in.phi > 0.0;
+  const double rate = call ? q : r, yield = call ? r : q;
+  const double limit = rate < yield ? rate / yield : 1.0;
+  if (in.years == 0.0) {
+    g.boundary = k;
+  } else if (rate <= 0.0 && yield >= rate) {
+    g.boundary = call ? HUGE_VAL : 0.0;
+  } else {
+    g.boundary = call ? k / limit : k * limit;
+  }
+  return g;
+}
+
+template <>
+Greeks<double> payoff<American<AmericanFast>>(const Bsm::Inputs<double>& in) {
+  return exercised_at_best(in);
+}
+
+template <>
+Greeks<double> payoff<American<AmericanAccurate>>(const Bsm::Inputs<double>& in) {
+  return exercised_at_best(in);
+}
+
 /// How each output scales when all prices are multiplied by 2^k: as 2^(k power). A value in quote currency has power
 /// 1, and every derivative in a price takes one away.
 template <class Model>
@@ -157,7 +206,7 @@ int price_power(Greek greek) {
 /// The formula itself for prices, vols or times that the kernel's arithmetic could not hold: prices are scaled to
 /// about 1, and a total deviation of a thousand stands for any larger one.
 template <class Model>
-void rescaled(const double* in, double* out, int outputs) {
+RowStatus rescaled(const double* in, double* out, int outputs) {
   constexpr int kInputs = Traits<Model>::kInputs;
   S row[kInputs];
   for (int j = 0; j < kInputs; ++j) row[j] = in[j];
@@ -169,10 +218,17 @@ void rescaled(const double* in, double* out, int outputs) {
   const math::Split<S> x = std::fmin(in[0], in[1]) > 0x1p-1000
                                ? math::log_ratio(S(in[0]), S(in[1]))
                                : math::Split<S>{math::log(S(in[0])).v - math::log(S(in[1])).v, 0.0};
-  const Greeks<S> g = Model::template evaluate<3>(Traits<Model>::inputs(row), x);
+  S status = 0.0;
+  Greeks<S> g;
+  if constexpr (kEarlyExercise<Model>) {
+    g = Model::evaluate(Traits<Model>::inputs(row), x, status);
+  } else {
+    g = Model::template evaluate<3>(Traits<Model>::inputs(row), x);
+  }
   for (int j = 0; j < outputs; ++j) {
     out[j] = std::ldexp(g.get(Model::kOutputs[j]).v, -k * price_power<Model>(Model::kOutputs[j]));
   }
+  return static_cast<RowStatus>(status.v);
 }
 
 /// A normal vol is a price too: prices are scaled so that the largest of the three is about 1, and the powers of vol
@@ -190,7 +246,7 @@ int normal_vol_power(Greek greek) {
 }
 
 template <>
-void rescaled<Bachelier>(const double* in, double* out, int outputs) {
+RowStatus rescaled<Bachelier>(const double* in, double* out, int outputs) {
   const double root = std::sqrt(in[3]), s = in[2] * root;
   const int k = -std::ilogb(std::fmax(std::fmax(std::fabs(in[0]), std::fabs(in[1])), s));
   S row[6];
@@ -202,6 +258,7 @@ void rescaled<Bachelier>(const double* in, double* out, int outputs) {
   for (int j = 0; j < outputs; ++j) {
     out[j] = std::ldexp(g.get(Bachelier::kOutputs[j]).v, -k * normal_vol_power(Bachelier::kOutputs[j]));
   }
+  return RowStatus::ok;
 }
 
 }  // namespace
@@ -209,10 +266,7 @@ void rescaled<Bachelier>(const double* in, double* out, int outputs) {
 template <class Model>
 RowStatus finish_row(const double* in, double* out, int outputs) noexcept {
   const RowStatus status = classify<Model>(in);
-  if (status == RowStatus::ok) {
-    rescaled<Model>(in, out, outputs);
-    return status;
-  }
+  if (status == RowStatus::ok) return rescaled<Model>(in, out, outputs);
   Greeks<double> g{};
   if (has_value(status)) g = payoff<Model>(Traits<Model>::inputs(in));
   for (int j = 0; j < outputs; ++j) out[j] = has_value(status) ? g.get(Model::kOutputs[j]) : kNaN;
@@ -226,5 +280,7 @@ template RowStatus finish_row<Bachelier>(const double*, double*, int) noexcept;
 template RowStatus finish_row<Inverse>(const double*, double*, int) noexcept;
 template RowStatus finish_row<Digital<Payoff::cash>>(const double*, double*, int) noexcept;
 template RowStatus finish_row<Digital<Payoff::asset>>(const double*, double*, int) noexcept;
+template RowStatus finish_row<American<AmericanFast>>(const double*, double*, int) noexcept;
+template RowStatus finish_row<American<AmericanAccurate>>(const double*, double*, int) noexcept;
 
 }  // namespace rebalance::pricing

@@ -1,6 +1,7 @@
 /// The models that a kernel can loop over, and what each asks of its inputs.
 #pragma once
 
+#include "rebalance/pricing/american.hpp"
 #include "rebalance/pricing/bachelier.hpp"
 #include "rebalance/pricing/black76.hpp"
 #include "rebalance/pricing/bsm.hpp"
@@ -15,6 +16,11 @@ namespace rebalance::pricing {
 /// Prices, vols and times inside (kTiny, kHuge) and |rate years| below kMaxExponent go through the kernel. Rows
 /// outside are finished one at a time by finish_row, which knows every limit.
 inline constexpr double kTiny = 1e-100, kHuge = 1e100, kMaxExponent = 700.0;
+
+template <class Model>
+inline constexpr bool kEarlyExercise = false;
+template <class Rules>
+inline constexpr bool kEarlyExercise<American<Rules>> = true;
 
 /// How a model reads its row of inputs, so that one loop and one set of limits serve all of them.
 /// The first four inputs of every model are price, strike, vol, years; the fifth is phi.
@@ -35,12 +41,16 @@ struct Traits {
   REBALANCE_INLINE static V largest_exponent(const V* in) {
     if constexpr (!kDiscounted) return V(0.0);
     if constexpr (kInputs == 6) return abs(in[5] * in[3]);
-    if constexpr (kInputs == 7) return max(abs(in[5]), abs(in[6])) * in[3];
+    // a maximum may lose a NaN, a sum keeps it
+    if constexpr (kInputs == 7) return fma(V(0.0), in[5] + in[6], max(abs(in[5]), abs(in[6])) * in[3]);
   }
+  /// `status` is a RowStatus as a number; only models that are solved rather than written down touch it.
   template <int kOrder, class V>
-  REBALANCE_INLINE static Greeks<V> evaluate(const V* in) {
+  REBALANCE_INLINE static Greeks<V> evaluate(const V* in, [[maybe_unused]] V& status) {
     if constexpr (kSigned) {
       return Model::template evaluate<kOrder>(inputs(in));
+    } else if constexpr (kEarlyExercise<Model>) {
+      return Model::evaluate(inputs(in), math::log_ratio(in[0], in[1]), status);
     } else {
       return Model::template evaluate<kOrder>(inputs(in), math::log_ratio(in[0], in[1]));
     }
@@ -74,6 +84,9 @@ REBALANCE_INLINE auto inside_domain(const V* in) {
 ///
 /// At both limits the derivatives of order 2 and 3 are those of the payoff away from the strike: charm and dual_delta
 /// follow delta and the exercise, speed and gamma of an inverse option its 1/F; the others are 0.
+///
+/// American options are exercised when that is worth most: years = 0 gives the payoff and the strike as boundary,
+/// vol = 0 the largest discounted payoff of all times to expiry, with its derivatives.
 ///
 /// Reads kInputs doubles from `in`, writes the first `outputs` of the model's outputs to `out`.
 template <class Model>
