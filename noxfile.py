@@ -100,7 +100,9 @@ def cpp(session: nox.Session, preset: str) -> None:
 @nox.session
 def sanitize(session: nox.Session) -> None:
     """The Python suite on a module built with the address and undefined-behaviour sanitizers (GCC)."""
+    # as the preset debug has them, so that a compiler cache can share the objects
     settings = ["-Ccmake.build-type=Debug", "-Ccmake.define.REBALANCE_SANITIZE=address,undefined"]
+    settings.append("-Ccmake.define.REBALANCE_WERROR=ON")
     session.install(".[test]", *settings)
     libraries = [_gcc_library(name) for name in ("libasan.so", "libubsan.so", "libstdc++.so")]
     env = {

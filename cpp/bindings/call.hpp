@@ -40,10 +40,15 @@ struct Call {
   /// Which of the model's variants the caller wants; the first unless told.
   [[nodiscard]] std::size_t variant() const {
     if (choice == nullptr) return 0;
-    const char* text = PyUnicode_Check(choice) ? PyUnicode_AsUTF8(choice) : nullptr;
+    if (!PyUnicode_Check(choice)) {
+      throw py::type_error(std::string(model.name) + ": " + model.choice + " must be a string, got " +
+                           Py_TYPE(choice)->tp_name);
+    }
+    const char* text = PyUnicode_AsUTF8(choice);
+    if (text == nullptr) throw py::error_already_set();
     std::string known;
     for (std::size_t k = 0; k < model.choices.size(); ++k) {
-      if (text != nullptr && std::strcmp(text, model.choices[k]) == 0) return k;
+      if (std::strcmp(text, model.choices[k]) == 0) return k;
       known += (k == 0 ? "'" : ", '") + std::string(model.choices[k]) + "'";
     }
     throw py::value_error(std::string(model.name) + ": " + model.choice + " must be one of " + known + ", got " +

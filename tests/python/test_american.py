@@ -336,7 +336,7 @@ def test_the_baseline_agrees_closely(accuracy):
 
 
 def test_accuracy_names_are_listed():
-    with pytest.raises(ValueError, match="'fast' or 'accurate', got 'best'"):
+    with pytest.raises(ValueError, match="accuracy must be one of 'fast', 'accurate', got 'best'"):
         american(90.0, 100.0, 0.2, 1.0, -1.0, 0.05, accuracy="best")
     with pytest.raises(TypeError, match="accuracy"):
         american(90.0, 100.0, 0.2, 1.0, -1.0, 0.05, accuracy=2)

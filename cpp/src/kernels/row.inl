@@ -20,7 +20,7 @@ constexpr PriceKernels orders() {
 /// rows left over; Mark: the re-mark loop; One: loops whose rows are short chains, which the processor overlaps by
 /// itself (surfaces: 2.4 ns an option against 3.5 in packs of two, AVX-512 on Zen 5; 4.8 against 6.4 with AVX2).
 template <class Wide, class Medium, class Narrow, class Mark, class One>
-constexpr KernelTable row(simd::Isa isa) {
+constexpr KernelTable table(simd::Isa isa) {
   static_assert(kLanes % Narrow::kWidth == 0 && Wide::kWidth % kLanes == 0 && kSumRows % Mark::kWidth == 0 &&
                 kLanes % One::kWidth == 0);
   return {
@@ -47,6 +47,16 @@ constexpr KernelTable row(simd::Isa isa) {
       .normal_density = map_rows<Narrow, NormalDensity>,
       .normal_cdf = map_rows<Narrow, NormalCdf>,
   };
+}
+
+template <class Wide, class Medium, class Narrow, class Mark, class One>
+constexpr KernelTable row(simd::Isa isa) {
+#ifdef REBALANCE_SANITIZED
+  // One width everywhere: the same bits from a third of the text, which the sanitizers take minutes to instrument.
+  return table<Narrow, Narrow, Narrow, Narrow, Narrow>(isa);
+#else
+  return table<Wide, Medium, Narrow, Mark, One>(isa);
+#endif
 }
 
 }  // namespace rebalance::kernels
