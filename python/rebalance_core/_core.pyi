@@ -15,7 +15,6 @@ class RowStatus(enum.IntEnum):
     What can be said of one row.
     """
 
-    above_upper_bound: typing.ClassVar[RowStatus]
     ok = 0
     at_expiry = 1
     zero_vol = 2

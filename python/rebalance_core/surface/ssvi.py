@@ -98,7 +98,7 @@ class Ssvi:
         t = np.atleast_1d(np.asarray(theta, dtype=np.float64))
         phi, lean = self.phi(t), 1.0 + abs(self.rho)
         growth = self.eta * (1.0 - self.gamma) * (t / (1.0 + t)) ** -self.gamma / (1.0 + t) ** 2
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             bound = phi * (1.0 + math.sqrt(1.0 - self.rho**2)) / np.float64(self.rho) ** 2
         return SsviConditions(
             level=4.0 - t * phi * lean,

@@ -7,16 +7,13 @@
 #include "rebalance/simd/vec.hpp"
 
 // What a model can answer, in the order of the columns. One list, so that no name can be forgotten anywhere.
-#define REBALANCE_GREEKS(EACH)                                                                                   \
-  EACH(value)                                                                                                    \
-  EACH(delta)                                                                                                    \
-  EACH(gamma)                                                                                                    \
-  EACH(vega)                                                                                                     \
-  EACH(theta)                                                                                                    \
-  EACH(rho)                                                                                                      \
-  EACH(rho_dividend)                                                                                             \
-  EACH(delta_pa) EACH(gamma_pa) EACH(vanna) EACH(volga) EACH(charm) EACH(veta) EACH(dual_delta) EACH(dual_gamma) \
-      EACH(speed) EACH(zomma) EACH(color) EACH(ultima) EACH(boundary)
+// clang-format off
+#define REBALANCE_GREEKS(EACH)                                                        \
+  EACH(value) EACH(delta) EACH(gamma) EACH(vega) EACH(theta) EACH(rho)                \
+  EACH(rho_dividend) EACH(delta_pa) EACH(gamma_pa)                                    \
+  EACH(vanna) EACH(volga) EACH(charm) EACH(veta) EACH(dual_delta) EACH(dual_gamma)    \
+  EACH(speed) EACH(zomma) EACH(color) EACH(ultima) EACH(boundary)
+// clang-format on
 
 namespace rebalance::pricing {
 
