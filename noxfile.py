@@ -141,6 +141,7 @@ def _tidied(stub: str, members: list[str]) -> str:
     stub = stub.replace("typing.ClassVar[dict]", "typing.ClassVar[dict[str, float]]")
     head, _, rest = stub.partition("class RowStatus(enum.IntEnum):\n")
     doc, _, rest = rest.partition("class Greeks:")
+    members = [member for member in members if member]
     first = min(member.partition(" ")[0] for member in members)  # the generator sorts them
     doc = doc[: doc.index(f"    {first}:")] + "".join(f"    {member}\n" for member in members)
     made_by = "# Made by `nox -s stubs -- --write` from the compiled module.\n"

@@ -100,6 +100,48 @@ def single() -> Iterator[tuple[str, float]]:
         yield name, seconds / 200 * 1e9
 
 
+def orders(n: int = 10_000) -> Iterator[tuple[str, float]]:
+    """Nanoseconds per option, Black-76 to order 1, 2 and 3."""
+    columns = peers.contracts(n)
+    works: dict[str, Callable[[], object]] = {}
+    for order in (1, 2, 3):
+        out = pricing.Greeks((n,), order=order)
+        works[f"order {order}, {len(out.names)} outputs"] = lambda out=out: pricing.black76(**columns, out=out)
+    for name, seconds in medians(works).items():
+        yield name, seconds / n * 1e9
+
+
+def implied(n: int = 10_000) -> Iterator[tuple[str, float]]:
+    """Nanoseconds per implied vol, from prices that the contracts are worth."""
+    columns = peers.contracts(n)
+    vol = columns.pop("vol")
+    quotes = {"price": pricing.black76(vol=vol, **columns).value, **columns}
+    few = {name: column[:200] for name, column in quotes.items()}
+    one = {name: float(column[0]) for name, column in quotes.items()}
+    out = (np.empty(n), np.empty(n, np.uint8))
+    works: dict[str, tuple[int, Callable[[], object]]] = {}
+    for isa in rc.supported_isas():
+
+        def ours(isa: str = isa) -> None:
+            _core._use_isa(isa)
+            pricing.implied_vol(**quotes, out=out)
+
+        works[f"rebalance_core, {isa}"] = n, ours
+    best = rc.supported_isas()[0]
+
+    def one_call() -> None:
+        _core._use_isa(best)
+        for _ in range(200):
+            pricing.implied_vol(one["price"], one["forward"], one["strike"], one["years"], one["phi"], one["rate"])
+
+    works["rebalance_core, one call"] = 200, one_call
+    for name, peer in peers.IMPLIED.items():
+        works[name] = 200, lambda peer=peer: peer(few)
+    for name, seconds in medians({name: work for name, (_, work) in works.items()}).items():
+        yield name, seconds / works[name][0] * 1e9
+    _core._use_isa(best)
+
+
 def ticks() -> Iterator[tuple[str, float]]:
     """Nanoseconds of a tick on copies of the demo's real chain."""
     for positions in (1_000, 10_000):
@@ -144,6 +186,8 @@ def main() -> None:
     for name, reason in peers.MISSING.items():
         print(f"not run: {name} ({reason})")
     show("Value and five Greeks, 10 000 options, ns per option", list(batch()), best, markdown)
+    show("Black-76 by order, 10 000 options, ns per option", list(orders()), "order 1, 6 outputs", markdown)
+    show("Implied vol, 10 000 prices, ns per price", list(implied()), best, markdown)
     show("One option, one call, ns", list(single()), "rebalance_core, numbers, out=", markdown)
     show("Tick on copies of the real chain, ns", list(ticks()), None, markdown)
 

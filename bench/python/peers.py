@@ -141,3 +141,17 @@ try:
     PEERS["py_vollib"] = py_vollib
 except ImportError as error:
     MISSING["py_vollib"] = str(error)
+
+#: Implied vols one by one: price, forward, strike, years, phi and rate in.
+IMPLIED: dict[str, Callable[[Columns], object]] = {}
+
+try:
+    from py_vollib.black.implied_volatility import implied_volatility as vollib_implied
+
+    def py_vollib_implied(c: Columns) -> object:
+        rows = zip(*(c[name].tolist() for name in ("price", "forward", "strike", "rate", "years", "phi")), strict=True)
+        return [vollib_implied(p, f, k, r, t, "c" if phi > 0 else "p") for p, f, k, r, t, phi in rows]
+
+    IMPLIED["py_vollib (lets_be_rational)"] = py_vollib_implied
+except ImportError as error:
+    MISSING["py_vollib's implied vol"] = str(error)

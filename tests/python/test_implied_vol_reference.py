@@ -16,9 +16,6 @@ import pytest
 from conftest import REFERENCE
 from rebalance_core import RowStatus, pricing
 
-# To be removed when every build has it.
-pytestmark = pytest.mark.skipif(not hasattr(pricing, "implied_vol"), reason="this build has no pricing.implied_vol")
-
 MODELS = ("black76", "bachelier", "inverse")
 INPUTS = ("price", "forward", "strike", "years", "phi", "rate")
 UNITS = 8

@@ -30,7 +30,9 @@ REBALANCE_INLINE math::Split<V> carried(math::Split<V> x, V rate, V yield, V yea
   const V growth = b * years;
   const V growth_low = fma(b_low, years, product_minus(b, years, growth));
   const V sum = x.high + growth, w = sum - x.high;
-  return {sum, ((x.high - (sum - w)) + (growth - w)) + (x.low + growth_low)};
+  const V low = ((x.high - (sum - w)) + (growth - w)) + (x.low + growth_low);
+  const V high = sum + low;  // where the two terms cancel, what they lost is no small part of the sum
+  return {high, low - (high - sum)};
 }
 
 struct Bsm {
