@@ -201,8 +201,8 @@ def test_bsm_without_carry_is_black76(isa):
     del c["rate"]
     a = black76(**c)
     b = bsm(c.pop("forward"), **c)
-    for name in ("value", "delta", "gamma", "vega", "theta"):
-        np.testing.assert_allclose(getattr(b, name), getattr(a, name), rtol=2e-15, err_msg=name)
+    for name in ("value", "delta", "gamma", "vega", "theta"):  # far out ln(F/K) rounds once more beside a carry
+        np.testing.assert_allclose(getattr(b, name), getattr(a, name), rtol=4e-15, err_msg=name)
 
 
 def test_inverse_is_black76_over_the_forward(isa):
