@@ -121,7 +121,6 @@ GreeksColumns::GreeksColumns(const ModelInfo& info, int wanted_order, const Shap
     }
     return made;
   };
-  column.fill(py::none());
   std::byte* at = block;
   for (const Greek greek : outputs()) {
     const auto g = static_cast<std::size_t>(greek);
@@ -135,7 +134,6 @@ GreeksColumns::GreeksColumns(const ModelInfo& info, int wanted_order, const Shap
 
 GreeksColumns::GreeksColumns(const ModelInfo& info, int wanted_order, const double* values, std::uint8_t row_status)
     : model(&info), order(wanted_order), scalar(true) {
-  column.fill(py::none());
   for (const Greek greek : outputs()) column[static_cast<std::size_t>(greek)] = py::float_(*values++);
   status = py::int_(row_status);
 }
@@ -173,7 +171,7 @@ void bind_greeks(py::module_& m) {
     const std::string name(pricing::to_string(static_cast<Greek>(g)));
     greeks.def_property_readonly(name.c_str(), [g, name](const GreeksColumns& self) {
       const py::object& column = self.column[static_cast<std::size_t>(g)];
-      if (column.is_none()) throw py::attribute_error(absent(self, static_cast<Greek>(g)));
+      if (!column) throw py::attribute_error(absent(self, static_cast<Greek>(g)));
       return column;
     });
   }

@@ -41,7 +41,7 @@ struct GreeksColumns {
   bool scalar = false;
   Shape shape;
   npy_intp rows = 1;
-  std::array<py::object, pricing::kGreekCount> column;  ///< by Greek; None where the model has none
+  std::array<py::object, pricing::kGreekCount> column;  ///< by Greek; nothing where the model has none
   py::object status;                                    ///< uint8 array, or an int
 
   // where the kernel writes; owned by the arrays above

@@ -461,9 +461,9 @@ template <class Rules>
 struct American {
   static constexpr const char* kName = "american";
   static constexpr const char* kInputs[] = {"spot", "strike", "vol", "years", "phi", "rate", "dividend_yield"};
-  static constexpr Greek kOutputs[] = {Greek::value, Greek::delta, Greek::gamma,        Greek::vega,
-                                       Greek::theta, Greek::rho,   Greek::rho_dividend, Greek::boundary};
-  static constexpr int kCounts[] = {8};
+  static constexpr Greek kOutputs[8] = {Greek::value, Greek::delta, Greek::gamma,        Greek::vega,
+                                        Greek::theta, Greek::rho,   Greek::rho_dividend, Greek::boundary};
+  static constexpr int kCounts[1] = {8};
 
   template <class V>
   using Inputs = Bsm::Inputs<V>;

@@ -23,11 +23,11 @@ namespace rebalance::pricing {
 struct Bachelier {
   static constexpr const char* kName = "bachelier";
   static constexpr const char* kInputs[] = {"forward", "strike", "normal_vol", "years", "phi", "rate"};
-  static constexpr Greek kOutputs[] = {Greek::value, Greek::delta, Greek::gamma,      Greek::vega,
-                                       Greek::theta, Greek::rho,   Greek::vanna,      Greek::volga,
-                                       Greek::charm, Greek::veta,  Greek::dual_delta, Greek::dual_gamma,
-                                       Greek::speed, Greek::zomma, Greek::color,      Greek::ultima};
-  static constexpr int kCounts[] = {6, 12, 16};
+  static constexpr Greek kOutputs[16] = {Greek::value, Greek::delta, Greek::gamma,      Greek::vega,
+                                         Greek::theta, Greek::rho,   Greek::vanna,      Greek::volga,
+                                         Greek::charm, Greek::veta,  Greek::dual_delta, Greek::dual_gamma,
+                                         Greek::speed, Greek::zomma, Greek::color,      Greek::ultima};
+  static constexpr int kCounts[3] = {6, 12, 16};
 
   template <class V>
   using Inputs = Black76Inputs<V>;

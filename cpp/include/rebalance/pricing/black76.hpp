@@ -93,11 +93,11 @@ template <bool kDiscounted>
 struct Black76Model {
   static constexpr const char* kName = "black76";
   static constexpr const char* kInputs[] = {"forward", "strike", "vol", "years", "phi", "rate"};
-  static constexpr Greek kOutputs[] = {Greek::value,      Greek::delta, Greek::gamma, Greek::vega,  Greek::theta,
-                                       Greek::rho,  //
-                                       Greek::vanna,      Greek::volga, Greek::charm, Greek::veta,  Greek::dual_delta,
-                                       Greek::dual_gamma, Greek::speed, Greek::zomma, Greek::color, Greek::ultima};
-  static constexpr int kCounts[] = {6, 12, 16};  ///< how many of them belong to order 1, 2, 3
+  static constexpr Greek kOutputs[16] = {Greek::value,      Greek::delta, Greek::gamma, Greek::vega,  Greek::theta,
+                                         Greek::rho,  //
+                                         Greek::vanna,      Greek::volga, Greek::charm, Greek::veta,  Greek::dual_delta,
+                                         Greek::dual_gamma, Greek::speed, Greek::zomma, Greek::color, Greek::ultima};
+  static constexpr int kCounts[3] = {6, 12, 16};  ///< how many of them belong to order 1, 2, 3
 
   template <class V>
   using Inputs = Black76Inputs<V>;

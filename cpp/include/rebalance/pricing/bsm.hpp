@@ -38,11 +38,11 @@ REBALANCE_INLINE math::Split<V> carried(math::Split<V> x, V rate, V yield, V yea
 struct Bsm {
   static constexpr const char* kName = "bsm";
   static constexpr const char* kInputs[] = {"spot", "strike", "vol", "years", "phi", "rate", "dividend_yield"};
-  static constexpr Greek kOutputs[] = {Greek::value, Greek::delta,        Greek::gamma,      Greek::vega,  Greek::theta,
-                                       Greek::rho,   Greek::rho_dividend, Greek::vanna,      Greek::volga, Greek::charm,
-                                       Greek::veta,  Greek::dual_delta,   Greek::dual_gamma, Greek::speed, Greek::zomma,
-                                       Greek::color, Greek::ultima};
-  static constexpr int kCounts[] = {7, 13, 17};
+  static constexpr Greek kOutputs[17] = {
+      Greek::value,        Greek::delta, Greek::gamma, Greek::vega,  Greek::theta, Greek::rho,
+      Greek::rho_dividend, Greek::vanna, Greek::volga, Greek::charm, Greek::veta,  Greek::dual_delta,
+      Greek::dual_gamma,   Greek::speed, Greek::zomma, Greek::color, Greek::ultima};
+  static constexpr int kCounts[3] = {7, 13, 17};
 
   template <class V>
   struct Inputs {

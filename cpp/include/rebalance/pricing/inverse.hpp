@@ -24,11 +24,11 @@ namespace rebalance::pricing {
 struct Inverse {
   static constexpr const char* kName = "inverse";
   static constexpr const char* kInputs[] = {"forward", "strike", "vol", "years", "phi"};
-  static constexpr Greek kOutputs[] = {
+  static constexpr Greek kOutputs[18] = {
       Greek::value,      Greek::delta,      Greek::gamma, Greek::vega,  Greek::theta, Greek::rho,
       Greek::delta_pa,   Greek::gamma_pa,   Greek::vanna, Greek::volga, Greek::charm, Greek::veta,
       Greek::dual_delta, Greek::dual_gamma, Greek::speed, Greek::zomma, Greek::color, Greek::ultima};
-  static constexpr int kCounts[] = {8, 14, 18};
+  static constexpr int kCounts[3] = {8, 14, 18};
 
   template <class V>
   struct Inputs {
