@@ -10,9 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import rebalance_core as rc
 from rebalance_core import _core
+
+# The same examples on every machine and no stopwatch on shared ones; HYPOTHESIS_PROFILE=explore draws new examples.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 #: Real market data, beside the checkout or where the environment says.
