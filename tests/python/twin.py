@@ -51,6 +51,7 @@ class Twin:
     gate_vol: float = 0.0
     horizon_years: float = 0.0
     active: bool = field(default=False)
+    tie: bool = field(default=False)  # the last wanted size lay half-way between two lots, to rounding
 
     def node(self, row: Row) -> int:
         return -1 if row.kind.endswith("perpetual") else 0 if row.kind == "spot" else row.expiry_ns
@@ -112,6 +113,7 @@ class Twin:
         drift = (exposures["delta_pa"] if self.coin else exposures["delta"]) - self.target
         released = self.release * self.band
         off = released + 0.05 * (self.band - released)
+        self.tie = False
         self.active = abs(drift) > (off if self.active else self.band)
         if not self.active:
             return exposures, 0.0, "hold"
@@ -125,8 +127,11 @@ class Twin:
         unit = row.multiplier / f if row.kind.startswith("inverse") else row.multiplier
         notional = row.multiplier if row.kind.startswith("inverse") else row.multiplier * f
         wanted = (left - drift) / unit
-        lots = round(abs(wanted) / row.lot_size)
-        if self.action == "edge" and row.lot_size * unit <= 2 * released and lots < abs(wanted) / row.lot_size - 1e-9:
+        needed = abs(wanted) / row.lot_size
+        lots = round(needed)
+        self.tie = abs(needed % 1 - 0.5) < 1e-11 * (1 + needed)
+        short = needed - lots > 1e-9 + 1e-13 * needed  # more than rounding may have made of a whole number
+        if self.action == "edge" and row.lot_size * unit <= 2 * released and short:
             lots += 1
         size = math.copysign(lots * row.lot_size, wanted)
         if lots == 0:

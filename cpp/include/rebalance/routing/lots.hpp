@@ -32,8 +32,9 @@ struct LotTrade {
 [[nodiscard]] inline LotTrade round_to_lots(double wanted, double at_least, const LotRules& rules) noexcept {
   const double sign = wanted < 0.0 ? -1.0 : 1.0;
   double lots = std::nearbyint(std::fabs(wanted) / rules.lot_size);
-  // One part in 10^9 of a lot is rounding of the inputs, not a shortfall.
-  if (lots < std::fabs(at_least) / rules.lot_size - 1e-9) lots += 1.0;
+  // One part in 10^9 of a lot is rounding of the inputs, not a shortfall; nor is one in 10^13 of very many lots.
+  const double needed = std::fabs(at_least) / rules.lot_size;
+  if (lots < needed - 1e-9 - 1e-13 * needed) lots += 1.0;
   const double closing = rules.position * sign < 0.0 ? std::fabs(rules.position) / rules.lot_size : 0.0;
   const double closing_lots = std::floor(closing + 1e-9);
   bool bound = false;
