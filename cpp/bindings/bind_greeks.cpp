@@ -3,7 +3,6 @@
 #include <pybind11/typing.h>
 
 #include <cstddef>
-#include <new>
 
 #include "bind.hpp"
 #include "greeks.hpp"
@@ -95,41 +94,15 @@ std::string absent(const GreeksColumns& self, Greek greek) {
 
 GreeksColumns::GreeksColumns(const ModelInfo& info, int wanted_order, const Shape& wanted)
     : model(&info), order(wanted_order), shape(wanted) {
-  // All columns in one block, each from a cache line's start: NumPy's own arrays begin 16 bytes into one, and then
-  // every wide store touches two.
-  constexpr std::size_t kLine = 64;
-  std::size_t cells = 1;
-  for (int i = 0; i < shape.n; ++i) {
-    if (shape[i] != 0 && cells > static_cast<std::size_t>(PTRDIFF_MAX) / 1024 / static_cast<std::size_t>(shape[i])) {
-      throw py::value_error("shape " + shape.text() + " is too large");
-    }
-    cells *= static_cast<std::size_t>(shape[i]);
+  const ColumnBlock block(shape, outputs().size());
+  rows = block.rows();
+  for (std::size_t j = 0; j < outputs().size(); ++j) {
+    const auto g = static_cast<std::size_t>(outputs()[j]);
+    column[g] = block.column(j);
+    data[g] = block.data(j);
   }
-  rows = static_cast<npy_intp>(cells);
-  const auto padded = [](std::size_t bytes) { return (bytes + kLine - 1) / kLine * kLine; };
-  const std::size_t column_bytes = padded(cells * sizeof(double)), status_bytes = padded(cells);
-  auto* block = static_cast<std::byte*>(
-      ::operator new(column_bytes * outputs().size() + status_bytes + 1, std::align_val_t{kLine}));
-  const py::capsule owner(block, [](void* p) { ::operator delete(p, std::align_val_t{kLine}); });
-
-  const auto make = [&](int type, std::byte* at) {
-    PyObject* array = PyArray_SimpleNewFromData(shape.n, shape.dim, type, at);
-    if (array == nullptr) throw py::error_already_set();
-    auto made = py::reinterpret_steal<py::object>(array);
-    if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(array), owner.inc_ref().ptr()) < 0) {
-      throw py::error_already_set();
-    }
-    return made;
-  };
-  std::byte* at = block;
-  for (const Greek greek : outputs()) {
-    const auto g = static_cast<std::size_t>(greek);
-    column[g] = make(NPY_DOUBLE, at);
-    data[g] = reinterpret_cast<double*>(at);
-    at += column_bytes;
-  }
-  status = make(NPY_UINT8, at);
-  status_data = reinterpret_cast<std::uint8_t*>(at);
+  status = block.status();
+  status_data = block.status_data();
 }
 
 GreeksColumns::GreeksColumns(const ModelInfo& info, int wanted_order, const double* values, std::uint8_t row_status)

@@ -47,17 +47,11 @@ PyArrayObject* checked(PyObject* object, int type, const char* name, const Shape
 PyObject* implied_vol(const Call& call) {
   if (call.order != nullptr) throw py::type_error("implied_vol() has no argument 'order'");
   const long threads = whole_number(call.threads, "threads", 1);
-  Argument arguments[kMaxInputs];
-  const std::span<const Argument> in(arguments, std::size(kInputs));
-  static const py::object* zero = new py::object(py::float_(0.0));
-  bool numbers = true;
-  for (std::size_t j = 0; j < in.size(); ++j) {
-    arguments[j].read(call.input[j] != nullptr ? call.input[j] : zero->ptr(), kInputs[j]);
-    numbers = numbers && in[j].is_number();
-  }
+  Inputs inputs(call);
+  const std::span<Argument> in = inputs.span();
   const PriceKernel kernel = kSolver.kernels(active_kernels(), call.variant(), false)[0];
   const bool fresh = call.out == nullptr || call.out == Py_None;
-  if (numbers && fresh) {
+  if (inputs.numbers && fresh) {
     static const auto* words = [] {
       auto* all = new std::array<py::object, kRowStatusCount>;
       for (int i = 0; i < kRowStatusCount; ++i)
@@ -89,7 +83,7 @@ PyObject* implied_vol(const Call& call) {
   Destination to{
       .columns = 1, .status = static_cast<std::uint8_t*>(PyArray_DATA(status_array)), .rows = PyArray_SIZE(vol_array)};
   to.column[0] = static_cast<double*>(PyArray_DATA(vol_array));
-  for (Argument& a : std::span(arguments, in.size())) {
+  for (Argument& a : in) {
     a.broadcast_to(shape);
     const auto bytes = static_cast<std::size_t>(to.rows) * sizeof(double);
     if (!fresh && a.disturbed_by(to.column[0], bytes)) a.detach(shape);

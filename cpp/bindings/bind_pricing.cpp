@@ -62,19 +62,12 @@ PyObject* price(const Call& call) {
                           std::to_string(order) + ", model=\"" + model.name + "\")");
   }
   const long threads = whole_number(call.threads, "threads", 1);
-  Argument arguments[kMaxInputs];
-  const std::span<const Argument> in(arguments, model.inputs.size());
-  static const py::object* zero = new py::object(py::float_(0.0));
-  bool numbers = true, undiscounted = true;
-  for (std::size_t j = 0; j < in.size(); ++j) {
-    arguments[j].read(call.input[j] != nullptr ? call.input[j] : zero->ptr(), model.inputs[j]);
-    numbers = numbers && in[j].is_number();
-    if (j >= ModelInfo::kRequired) undiscounted = undiscounted && in[j].is_number() && in[j].number() == 0.0;
-  }
+  Inputs inputs(call);
+  const std::span<Argument> in = inputs.span();
   const PriceKernel kernel =
-      model.kernels(active_kernels(), call.variant(), undiscounted)[static_cast<std::size_t>(order - 1)];
+      model.kernels(active_kernels(), call.variant(), inputs.undiscounted)[static_cast<std::size_t>(order - 1)];
 
-  if (numbers && fresh) {
+  if (inputs.numbers && fresh) {
     double values[kMaxOutputs];
     const auto outputs = static_cast<std::size_t>(model.counts[static_cast<std::size_t>(order - 1)]);
     const std::uint8_t status = price_one(in, kernel, outputs, values);
@@ -86,7 +79,7 @@ PyObject* price(const Call& call) {
                             : py::reinterpret_borrow<py::object>(call.out);
   auto& out = fresh ? py::cast<GreeksColumns&>(result) : *given;
   if (!fresh) check_fits(out, shape);
-  for (Argument& a : std::span(arguments, in.size())) {
+  for (Argument& a : in) {
     a.broadcast_to(out.shape);
     if (fresh) continue;
     for (const Greek greek : out.outputs()) {

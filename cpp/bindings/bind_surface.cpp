@@ -28,34 +28,14 @@ struct Vols {
   std::uint8_t* status_data = nullptr;
 
   explicit Vols(const Shape& wanted) : shape(wanted) {
-    // All columns in one block, each from a cache line's start, as in GreeksColumns: wide stores then touch one line.
-    constexpr std::size_t kLine = 64;
-    std::size_t cells = 1;
-    for (int i = 0; i < shape.n; ++i) {
-      if (shape[i] != 0 && cells > static_cast<std::size_t>(PTRDIFF_MAX) / 1024 / static_cast<std::size_t>(shape[i])) {
-        throw py::value_error("shape " + shape.text() + " is too large");
-      }
-      cells *= static_cast<std::size_t>(shape[i]);
-    }
-    rows = static_cast<npy_intp>(cells);
-    const std::size_t bytes = (cells * sizeof(double) + kLine - 1) / kLine * kLine;
-    auto* block = static_cast<std::byte*>(::operator new(kOutputs * bytes + cells + 1, std::align_val_t{kLine}));
-    const py::capsule owner(block, [](void* p) { ::operator delete(p, std::align_val_t{kLine}); });
-    const auto make = [&](int type, std::byte* at) {
-      PyObject* array = PyArray_SimpleNewFromData(shape.n, shape.dim, type, at);
-      if (array == nullptr) throw py::error_already_set();
-      auto made = py::reinterpret_steal<py::object>(array);
-      if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(array), owner.inc_ref().ptr()) < 0) {
-        throw py::error_already_set();
-      }
-      return made;
-    };
+    const ColumnBlock block(shape, kOutputs);
+    rows = block.rows();
     for (std::size_t j = 0; j < kOutputs; ++j) {
-      column[j] = make(NPY_DOUBLE, block + j * bytes);
-      data[j] = reinterpret_cast<double*>(block + j * bytes);
+      column[j] = block.column(j);
+      data[j] = block.data(j);
     }
-    status = make(NPY_UINT8, block + kOutputs * bytes);
-    status_data = reinterpret_cast<std::uint8_t*>(block + kOutputs * bytes);
+    status = block.status();
+    status_data = block.status_data();
   }
 
   Vols(const double* values, std::uint8_t row_status) : scalar(true) {

@@ -2,8 +2,48 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 namespace rebalance::bindings {
+
+namespace {
+
+constexpr std::size_t kLine = 64;
+
+/// Bytes of so many cells, up to the next cache line.
+std::size_t padded(std::size_t bytes) { return (bytes + kLine - 1) / kLine * kLine; }
+
+std::size_t cells_of(const Shape& shape) {
+  std::size_t cells = 1;
+  for (int i = 0; i < shape.n; ++i) {
+    if (shape[i] != 0 && cells > static_cast<std::size_t>(PTRDIFF_MAX) / 1024 / static_cast<std::size_t>(shape[i])) {
+      throw py::value_error("shape " + shape.text() + " is too large");
+    }
+    cells *= static_cast<std::size_t>(shape[i]);
+  }
+  return cells;
+}
+
+}  // namespace
+
+ColumnBlock::ColumnBlock(const Shape& shape, std::size_t columns)
+    : shape_(shape),
+      columns_(columns),
+      rows_(static_cast<npy_intp>(cells_of(shape))),
+      bytes_(padded(static_cast<std::size_t>(rows_) * sizeof(double))),
+      block_(static_cast<std::byte*>(
+          ::operator new(bytes_* columns + padded(static_cast<std::size_t>(rows_)) + 1, std::align_val_t{kLine}))),
+      owner_(block_, [](void* p) { ::operator delete(p, std::align_val_t{kLine}); }) {}
+
+py::object ColumnBlock::array(int type, void* data) const {
+  auto made = py::reinterpret_steal<py::object>(
+      PyArray_SimpleNewFromData(shape_.n, const_cast<npy_intp*>(shape_.dim), type, data));
+  if (!made) throw py::error_already_set();
+  if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(made.ptr()), owner_.inc_ref().ptr()) < 0) {
+    throw py::error_already_set();
+  }
+  return made;
+}
 
 void Argument::read(PyObject* object, const char* name) {
   name_ = name;

@@ -24,6 +24,33 @@ struct Shape {
   [[nodiscard]] std::string text() const;
 };
 
+/// New arrays of one shape in one block of memory, uninitialised: columns of doubles and a uint8 status. Each starts at
+/// a cache line: NumPy's own arrays begin 16 bytes into one, and then every wide store touches two. The arrays keep the
+/// block alive.
+class ColumnBlock {
+ public:
+  /// Throws ValueError where the shape is too large.
+  ColumnBlock(const Shape& shape, std::size_t columns);
+
+  [[nodiscard]] npy_intp rows() const noexcept { return rows_; }
+  [[nodiscard]] double* data(std::size_t j) const noexcept { return reinterpret_cast<double*>(block_ + j * bytes_); }
+  [[nodiscard]] std::uint8_t* status_data() const noexcept {
+    return reinterpret_cast<std::uint8_t*>(block_ + columns_ * bytes_);
+  }
+  [[nodiscard]] py::object column(std::size_t j) const { return array(NPY_DOUBLE, data(j)); }
+  [[nodiscard]] py::object status() const { return array(NPY_UINT8, status_data()); }
+
+ private:
+  [[nodiscard]] py::object array(int type, void* data) const;
+
+  Shape shape_;
+  std::size_t columns_;
+  npy_intp rows_;
+  std::size_t bytes_;  ///< from one column to the next
+  std::byte* block_;
+  py::capsule owner_;
+};
+
 /// One argument: a number, or an array of doubles with any strides.
 class Argument {
  public:

@@ -86,6 +86,25 @@ inline long whole_number(PyObject* object, const char* name, long missing) {
   return value;
 }
 
+/// Takes the inputs of a call, 0 for those left out.
+struct Inputs {
+  Argument all[kMaxInputs];
+  std::size_t count;
+  bool numbers = true;       ///< every input is a number
+  bool undiscounted = true;  ///< every rate is the number 0
+
+  explicit Inputs(const Call& call) : count(call.model.inputs.size()) {
+    static const py::object* zero = new py::object(py::float_(0.0));
+    for (std::size_t j = 0; j < count; ++j) {
+      Argument& a = all[j];
+      a.read(call.input[j] != nullptr ? call.input[j] : zero->ptr(), call.model.inputs[j]);
+      numbers = numbers && a.is_number();
+      if (j >= ModelInfo::kRequired) undiscounted = undiscounted && a.is_number() && a.number() == 0.0;
+    }
+  }
+  [[nodiscard]] std::span<Argument> span() noexcept { return {all, count}; }
+};
+
 using FastFunction = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
 
 inline PyMethodDef fast_method(const char* name, FastFunction function, const char* doc) {
