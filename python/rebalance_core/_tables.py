@@ -168,6 +168,22 @@ def per_underlying(value: Any, names: Sequence[str], what: str, missing: float) 
 # --- out ---
 
 
+_PHI = {"c": 1.0, "call": 1.0, "p": -1.0, "put": -1.0}
+
+
+def phis(column: Any) -> FloatArray:
+    """A column of +1 and -1, or of the words for calls and puts."""
+    array = as_array(column)
+    if array.dtype.kind in "fiu":
+        return numbers(array, "phi")
+    phi = np.full(len(array), np.nan)
+    for i, x in enumerate(array):
+        if is_missing(x) or x == "":
+            continue
+        phi[i] = _PHI[x.lower()] if isinstance(x, str) and x.lower() in _PHI else float(x)
+    return phi
+
+
 class Table:
     """Named columns of one length.
 

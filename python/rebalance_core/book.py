@@ -16,10 +16,10 @@ from ._tables import (
     as_array,
     columns_of,
     expiries_ns,
-    is_missing,
     moment_ns,
     numbers,
     per_underlying,
+    phis,
     texts,
 )
 
@@ -33,7 +33,6 @@ __all__ = ["KINDS", "Book", "Instruments"]
 #: The kinds of instrument, in the order of their number.
 KINDS: tuple[str, ...] = _core.KINDS
 
-_PHI = {"c": 1.0, "call": 1.0, "p": -1.0, "put": -1.0}
 _NAMES = ("symbol", "kind", "underlying", "expiry")
 
 
@@ -49,18 +48,6 @@ def _kinds(column: Any) -> npt.NDArray[np.uint8]:
         if str(name) not in known:
             raise ValueError(f"kind[{i}] is {str(name)!r}; the kinds are: {', '.join(KINDS)}")
     return np.array([known[str(name)] for name in array], dtype=np.uint8)
-
-
-def _phis(column: Any) -> FloatArray:
-    array = as_array(column)
-    if array.dtype.kind in "fiu":
-        return numbers(array, "phi")
-    phi = np.full(len(array), np.nan)
-    for i, x in enumerate(array):
-        if is_missing(x) or x == "":
-            continue
-        phi[i] = _PHI[x.lower()] if isinstance(x, str) and x.lower() in _PHI else float(x)
-    return phi
 
 
 class Instruments(_core.Instruments):
@@ -112,7 +99,7 @@ class Instruments(_core.Instruments):
                     f"Instruments has no column {name!r}; the columns are: {', '.join((*_NAMES, *self._numeric_columns))}"
                 )
             if column is not None:
-                columns[name] = _phis(column) if name == "phi" else numbers(column, name)
+                columns[name] = phis(column) if name == "phi" else numbers(column, name)
         options = [KINDS[k].endswith("option") for k in kinds]
         for name in ("strike", "phi"):
             if name not in columns and any(options):

@@ -13,8 +13,7 @@ import numpy.typing as npt
 
 from rebalance_core import units
 from rebalance_core._core import RowStatus
-from rebalance_core._tables import FloatArray, Table, as_array, columns_of, html_table, numbers, text_table, texts
-from rebalance_core.book import _phis
+from rebalance_core._tables import FloatArray, Table, as_array, columns_of, html_table, numbers, phis, text_table, texts
 from rebalance_core.pricing import Greeks, black76
 
 from ._convert import UNITS, State, applied, found_column, listed, state_of
@@ -501,7 +500,7 @@ def _column(x: Any, name: str, n: int) -> FloatArray:
     """An input as ``n`` doubles: a number for all lines, or one per line."""
     if isinstance(x, str) or (name == "phi" and as_array(x).dtype.kind in "OUS"):
         try:
-            made = _phis([x] if isinstance(x, str) else x)
+            made = phis([x] if isinstance(x, str) else x)
         except ValueError:
             raise ValueError(f"{name} must be +1 or 'C' for calls, -1 or 'P' for puts, got {x!r}") from None
     else:
