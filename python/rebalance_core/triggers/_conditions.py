@@ -1,9 +1,4 @@
-"""Is it time to act? Calendars, thresholds and delta-gamma bands, joined with ``|`` (any) and ``&`` (all).
-
->>> from rebalance_core.triggers import Calendar, DeltaGamma, Threshold
->>> Threshold("delta", 0.5) | Calendar("8h") & Threshold("delta", 0.1)
-(Threshold('delta', 0.5) | (Calendar('8h') & Threshold('delta', 0.1)))
-"""
+"""Conditions that say when to act, and their joins."""
 
 from __future__ import annotations
 
@@ -16,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
-from ._tables import duration_ns, moment_ns, per_underlying
-from .drift import QUANTITIES, PerUnderlying
+from rebalance_core import _core
+from rebalance_core._tables import duration_ns, moment_ns, per_underlying
+from rebalance_core.drift import QUANTITIES, PerUnderlying
 
 __all__ = ["AllOf", "AnyOf", "Calendar", "DeltaGamma", "Threshold", "Trigger", "all_of", "any_of"]
 

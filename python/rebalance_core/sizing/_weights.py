@@ -1,11 +1,11 @@
-"""How much to trade: the sizing rules that the engine applies, by themselves."""
+"""Trades that restore weights when trading is paid from the same equity."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ._core import restore_weights as _restore_weights
-from ._tables import FloatArray, numbers
+from rebalance_core._core import restore_weights as _restore_weights
+from rebalance_core._tables import FloatArray, numbers
 
 __all__ = ["restore_weights"]
 
