@@ -278,8 +278,12 @@ def show(parts: list[dict[str, Any]]) -> None:
             right = f"{r['worst']:.2g} | {r['beyond']} of {r['rows']} | {r['wrong']}"
             print(f"| {name} | {r['ns']:.3g} | {r['ours']:.3g} | {r['ratio']:.1f} | {right} |")
     run = {package(row["peer"]) for row in rows}
-    missing = {package(name): reason for part in parts for name, reason in part["missing"].items()}
-    print(*(f"\nnot run: {name} ({reason})" for name, reason in missing.items() if name not in run), sep="")
+    missing = {
+        name: reason for part in parts for name, reason in part.get("missing", {}).items() if package(name) not in run
+    }
+    for part in parts:
+        missing |= part.get("not installed", {})
+    print(*(f"\nnot run: {name} ({reason})" for name, reason in missing.items()), sep="")
 
 
 def package(name: str) -> str:
