@@ -163,7 +163,8 @@ def peers(session: nox.Session) -> None:
         for packages in sets:
             done = subprocess.run([*install, *packages], check=False, capture_output=True, text=True)
             if done.returncode != 0:
-                failed[" ".join(packages)] = done.stderr.strip().splitlines()[-1]
+                complaints = [line for line in done.stderr.splitlines() if "ERROR" in line]
+                failed[" ".join(packages)] = complaints[-1] if complaints else f"pip returned {done.returncode}"
     not_installed = made / "not_installed.json"
     not_installed.write_text(json.dumps({"not installed": failed}))
     for isa in ("", "avx2"):
