@@ -245,7 +245,7 @@ try:
         for i in range(forward.size):
             discount = math.exp(-rate[i] * years[i])
             kind = "C" if phi[i] > 0 else "P"
-            out[i] = implied(forward[i], years[i], strike[i], price[i], discount, kind, 1e-8, 1e-9, 1e9)  # any vol
+            out[i] = implied(forward[i], years[i], strike[i], price[i], discount, kind, 1e-8, 0.0, 1e9)  # any vol
 
     _five: dict[int, np.ndarray] = {}
 
