@@ -6,6 +6,7 @@ Sessions build what they need; nothing has to be installed by hand but nox, a C+
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import shutil
@@ -121,10 +122,58 @@ def bench(session: nox.Session) -> None:
     build = Path(session.create_tmp()) / "bench"
     session.run("cmake", "--preset", "release", "-B", str(build), "-DREBALANCE_TESTS=OFF")
     session.run("cmake", "--build", str(build))
-    for program in ("bench_prices", "bench_tick"):
-        session.run(str(build / "bench/cpp" / program), external=True)
+    for program in ("bench_prices", "bench_tick", "bench_libmvec"):
+        if (build / "bench/cpp" / program).exists():  # the last needs GCC and glibc
+            session.run(str(build / "bench/cpp" / program), external=True)
     session.run("pytest", "-q", "bench/python", "--benchmark-enable", "--benchmark-only", *session.posargs)
     session.run("python", "bench/python/compare.py")
+
+
+#: Peers that can live together, an environment each; with what makes them run there. See bench/README.md.
+PEER_GROUPS = {
+    "current": (
+        ["scipy"],
+        ["numba"],
+        ["py_vollib"],
+        ["QuantLib"],
+        ["vanilla-option-pricers"],
+        ["pyfeng", "statsmodels"],
+    ),
+    # the last numba whose LLVM can call Intel's short vector math library, and that library
+    "svml": (["numba==0.61.*", "intel-cmplr-lib-rt"], ["scipy"]),
+    # replaces functions of py_vollib when imported, and compiles only with the py_lets_be_rational that it knew
+    "vectorized": (["py_vollib_vectorized", "py_vollib==1.0.1", "py_lets_be_rational==1.0.1"],),
+}
+
+
+@nox.session
+def peers(session: nox.Session) -> None:
+    """Every library we know of beside us, an environment for each group of them: bench/python/all_peers.py."""
+    made = Path(session.create_tmp())
+    shutil.rmtree(made / "wheel", ignore_errors=True)
+    session.install("pip", "mpmath")
+    session.run("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(made / "wheel"), ".")
+    (wheel,) = (made / "wheel").iterdir()
+    session.install(str(wheel))
+    failed: dict[str, str] = {}
+    for group, sets in PEER_GROUPS.items():
+        session.run("python", "-m", "venv", "--clear", str(made / group))
+        install = [str(made / group / "bin/pip"), "--disable-pip-version-check", "install", "--quiet"]
+        session.run(*install, str(wheel), "mpmath", external=True)
+        for packages in sets:
+            done = subprocess.run([*install, *packages], check=False, capture_output=True, text=True)
+            if done.returncode != 0:
+                complaints = [line for line in done.stderr.splitlines() if "ERROR" in line]
+                failed[" ".join(packages)] = complaints[-1] if complaints else f"pip returned {done.returncode}"
+    not_installed = made / "not_installed.json"
+    not_installed.write_text(json.dumps({"not installed": failed}))
+    for isa in ("", "avx2"):
+        files = [str(made / f"{group}{isa}.json") for group in PEER_GROUPS]
+        for group, file in zip(PEER_GROUPS, files, strict=True):
+            env = {"REBALANCE_ISA": isa, "LD_LIBRARY_PATH": str(made / group / "lib")}  # where libsvml.so is
+            python = str(made / group / "bin/python")
+            session.run(python, "-W", "ignore", "bench/python/all_peers.py", "--write", file, env=env, external=True)
+        session.run("python", "bench/python/all_peers.py", "--show", *files, str(not_installed))
 
 
 @nox.session
