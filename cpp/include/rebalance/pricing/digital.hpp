@@ -11,7 +11,7 @@
 ///   vega = -w d1 / vol                                      vega = -S w d2 / vol
 ///   theta = rate value - w a2                               theta = q value - S w a1
 ///   rho = years (w / s - value)                             rho = S years a
-///   rho_dividend = -years w / s                             rho_dividend = -years (value + S a)
+///   rho_dividend = -years w / s                             rho_dividend = -years S delta
 ///   vanna = delta (d1 d2 - 1) / vol                         vanna = a (d2^2 - 1) / vol
 ///   volga = w (d1 + d2 - d1^2 d2) / vol^2                   volga = S w (d1 + d2 - d1 d2^2) / vol^2
 ///   charm = delta (rate + d2 a2 + 1 / (2 years))            charm = q delta + a (d2 a1 + 1 / (2 years))
@@ -25,8 +25,13 @@
 ///     Q = (d1 d2 - 2) (d1 + d2 - d1^2 d2)                     Q = (d1 d2 - 2) (d1 + d2 - d1 d2^2)
 ///         - (d1 + d2) + d1^3 + 2 d1 d2^2                          - (d1 + d2) + d2^3 + 2 d1^2 d2
 ///
+/// The delta and rho_dividend of an asset put and the rho of a cash call are a density times M(y) - 1/s, M being Mills'
+/// ratio and y = d1 or -d2. Where y is about s they nearly cancel, and are summed from R = 1 - y M(y) instead:
+///
+///   M(y) - 1/s = ((s - y) / s - R) / y        asset: s - y = -d2        cash: s - y = d1
+///
 /// Edges  see limits.cpp; exactly at the strike the limits of N are 1/2, so that payoff is half paid.
-/// Error  within 16 units of attainable error in every output; docs/accuracy.md.
+/// Error  within 16 units of attainable error in every output; docs/pricing.md.
 /// From   Reiner and Rubinstein (1991), "Unscrambling the binary code", Risk 4:75-83.
 #pragma once
 
@@ -47,7 +52,13 @@ struct Digital {
   template <class V>
   using Inputs = Bsm::Inputs<V>;
 
-  template <int kOrder, class V>
+  /// True for every row that needs Cancelling::yes: s > 2.
+  template <class V>
+  REBALANCE_INLINE static auto may_cancel(const Inputs<V>& in) {
+    return in.vol * in.vol * in.years > V(3.99);
+  }
+
+  template <int kOrder, Cancelling kCancelling, class V>
   REBALANCE_INLINE static Greeks<V> evaluate(const Inputs<V>& in, math::Split<V> x0) {
     const V sqrt_years = sqrt(in.years), s_high = in.vol * sqrt_years;
     const V inverse_ss = V(1.0) / (s_high * in.spot), inverse_s = inverse_ss * in.spot;
@@ -65,6 +76,12 @@ struct Digital {
     const V drift = (in.rate - in.dividend_yield) * inverse_s;
     const V a1 = fnma(v.d2, half_rate, drift), a2 = fnma(v.d1, half_rate, drift);
     const V inverse_strike = V(1.0) / in.strike;
+    // y within half of s. For s < 2 enough is left of the plain difference.
+    const V apart = kCash ? v.d1 : -v.d2, y = kCash ? -v.d2 : v.d1;
+    const auto cancelling = [&] {
+      return (max(abs(apart + apart), V(2.0)) < s_high) & (kCash ? in.phi > V(0.0) : in.phi < V(0.0));
+    };
+    const auto remainder = [&] { return discounted * density * (fma(apart, inverse_s, -math::mills_decline(y)) / y); };
     Greeks<V> g;
     if constexpr (kCash) {
       const V wss = w * inverse_ss, wss2 = wss * inverse_ss, ws = w * inverse_s;
@@ -74,6 +91,7 @@ struct Digital {
       g.vega = -w * v.d1 * inverse_vol;
       g.theta = fma(in.rate, g.value, -w * a2);
       g.rho = in.years * (ws - g.value);
+      if constexpr (kCancelling == Cancelling::yes) g.rho = select(cancelling(), -in.years * remainder(), g.rho);
       g.rho_dividend = -in.years * ws;
       if constexpr (kOrder >= 2) {
         const V sum = v.d1 + v.d2, q = fnma(v.d1, v.product, sum), inner = fma(v.d2, a2, in.rate);
@@ -95,11 +113,12 @@ struct Digital {
       const V a = w * inverse_s, sw = in.spot * w, sa = in.spot * a, ass = a * inverse_ss;
       g.value = in.spot * (discounted * probability);
       g.delta = fma(discounted, probability, a);
+      if constexpr (kCancelling == Cancelling::yes) g.delta = select(cancelling(), remainder(), g.delta);
       g.gamma = -ass * v.d2;
       g.vega = -sw * v.d2 * inverse_vol;
       g.theta = fma(in.dividend_yield, g.value, -sw * a1);
       g.rho = in.years * sa;
-      g.rho_dividend = -in.years * (g.value + sa);
+      g.rho_dividend = -in.years * (in.spot * g.delta);
       if constexpr (kOrder >= 2) {
         const V sum = v.d1 + v.d2, q = fnma(v.d2, v.product, sum), inner = fma(v.d1, a1, in.dividend_yield);
         g.vanna = a * fma(v.d2, v.d2, V(-1.0)) * inverse_vol;
