@@ -17,8 +17,8 @@
 ///   charm = delta (rate + d2 a2 + 1 / (2 years))            charm = q delta + a (d2 a1 + 1 / (2 years))
 ///   veta = vega (rate + d2 a2) + w a1 / vol                 veta = vega (q + d1 a1) + S w a2 / vol
 ///   dual_delta = -w / (s K)                                 dual_delta = -S a / K
-///   dual_gamma = w (1 - d2 / s) / (s K^2)                   dual_gamma = -S a d2 / (s K^2)
-///   speed = w (d1 d2 - 1 + 2 s d1) / (s S)^3                speed = a (d1 d2 - 1 + s d2) / (s S)^2
+///   dual_gamma = w (s - d2) / (s K)^2                      dual_gamma = -S a d2 / (s K^2)
+///   speed = w (d1 (d1 + s) - 1) / (s S)^3                   speed = a (d2 (d1 + s) - 1) / (s S)^2
 ///   zomma = -w (d1 (d1 d2 - 2) - d2) / ((s S)^2 vol)        zomma = -a (d2 (d1 d2 - 2) - d1) / (s S vol)
 ///   color = w (a1 - d1 (rate + d2 a2 + 1/years)) / (s S)^2  color = a (a2 - d2 (q + d1 a1 + 1/years)) / (s S)
 ///   ultima = w Q / vol^3                                    ultima = S w Q / vol^3
@@ -100,10 +100,10 @@ struct Digital {
         g.charm = wss * (inner + half_rate);
         g.veta = fma(g.vega, inner, w * a1 * inverse_vol);
         g.dual_delta = -ws * inverse_strike;
-        g.dual_gamma = ws * fnma(v.d2, inverse_s, V(1.0)) * inverse_strike * inverse_strike;
+        g.dual_gamma = -ws * (shifted(m, s, V(-2.0)) * inverse_s) * inverse_strike * inverse_strike;
         if constexpr (kOrder >= 3) {
           const V rest = fma(v.d1, fma(v.d1, v.d1, V(2.0) * (v.d2 * v.d2)), -sum);
-          g.speed = wss2 * fma(V(2.0) * s_high, v.d1, v.product - V(1.0)) * inverse_ss;
+          g.speed = wss2 * fma(v.d1, shifted(m, s, V(1.0)), V(-1.0)) * inverse_ss;
           g.zomma = -wss2 * fma(v.d1, v.product - V(2.0), -v.d2) * inverse_vol;
           g.color = wss2 * fnma(v.d1, inner + V(2.0) * half_rate, a1);
           g.ultima = w * fma(v.product - V(2.0), q, rest) * inverse_vol * inverse_vol * inverse_vol;
@@ -129,7 +129,7 @@ struct Digital {
         g.dual_gamma = -sa * v.d2 * inverse_s * inverse_strike * inverse_strike;
         if constexpr (kOrder >= 3) {
           const V rest = fma(v.d2, fma(v.d2, v.d2, V(2.0) * (v.d1 * v.d1)), -sum);
-          g.speed = ass * fma(s_high, v.d2, v.product - V(1.0)) * inverse_ss;
+          g.speed = ass * fma(v.d2, shifted(m, s, V(1.0)), V(-1.0)) * inverse_ss;
           g.zomma = -ass * fma(v.d2, v.product - V(2.0), -v.d1) * inverse_vol;
           g.color = ass * fnma(v.d2, inner + V(2.0) * half_rate, a2);
           g.ultima = sw * fma(v.product - V(2.0), q, rest) * inverse_vol * inverse_vol * inverse_vol;

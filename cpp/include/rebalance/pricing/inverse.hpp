@@ -15,6 +15,7 @@
 /// speed. With Mills' ratio M, y = -d2 and R = 1 - y M(y) they are sums of what is left:
 ///
 ///   gamma_pa = n(d1) ((y - 2 s) / s + 2 R) / y     speed = n(d1) ((y - 2 s) (y - 3 s) / s^2 - 6 R) / (y F^3)
+///   zomma = -n(d1) (d1 (y - 2 s) + 1) / (s vol F^2), and color with it, for puts too
 ///
 /// Edges  see limits.hpp.
 /// Error  within 16 units of attainable error in every output (docs/pricing.md); 1e-14 relative in value, delta,
@@ -57,7 +58,7 @@ struct Inverse {
     g.delta_pa = in.phi * u.option.strike_leg * inverse_f;
     g.gamma_pa = fma(V(-2.0), g.delta_pa, u.density * u.inverse_s);
     if constexpr (kCancelling == Cancelling::yes)
-      g.gamma_pa = select(cancelling(u, in.phi), remainder(u).gamma_pa, g.gamma_pa);
+      g.gamma_pa = select(cancelling(u) & (in.phi > V(0.0)), remainder(u).gamma_pa, g.gamma_pa);
     g.delta = g.delta_pa * inverse_f;
     g.gamma = g.gamma_pa * inverse_f * inverse_f;
     g.vega = u.density * u.sqrt_years;
@@ -77,10 +78,13 @@ struct Inverse {
       if constexpr (kOrder >= 3) {
         const V tail = u.density * fma(v.d1, u.inverse_s, V(4.0)) * u.inverse_s;
         V speed_pa = fma(V(6.0), g.delta_pa, -tail);
-        if constexpr (kCancelling == Cancelling::yes)
-          speed_pa = select(cancelling(u, in.phi), remainder(u).speed_pa, speed_pa);
+        V bend = u.density * fma(v.product - V(1.0), u.inverse_s, v.d1 + v.d1);
+        if constexpr (kCancelling == Cancelling::yes) {
+          speed_pa = select(cancelling(u) & (in.phi > V(0.0)), remainder(u).speed_pa, speed_pa);
+          bend = select(cancelling(u), u.density * fnma(v.d1, remainder(u).two, -u.inverse_s), bend);
+        }
         g.speed = speed_pa * inverse_f * inverse_f * inverse_f;
-        const V bend = u.density * fma(v.product - V(1.0), u.inverse_s, v.d1 + v.d1) * inverse_f * inverse_f;
+        bend = bend * inverse_f * inverse_f;
         g.zomma = bend * inverse_vol;
         g.color = -bend * half_rate;
         g.ultima = ultima(g.vega, inverse_vol, v);
@@ -90,28 +94,24 @@ struct Inverse {
   }
 
  private:
-  /// Calls with -7/2 < d2 / s < -3/2. For s < 1 enough is left of the plain difference.
+  /// -7/2 < d2 / s < -3/2. For s < 1 enough is left of the plain differences.
   template <class V>
-  REBALANCE_INLINE static auto cancelling(const Black76::Undiscounted<V>& u, V phi) {
-    return (max(abs(fma(V(2.0), u.s.high, u.m.h)), V(1.0)) < u.s.high) & (phi > V(0.0));
+  REBALANCE_INLINE static auto cancelling(const Black76::Undiscounted<V>& u) {
+    return max(abs(fma(V(2.0), u.s.high, u.m.h)), V(1.0)) < u.s.high;
   }
 
-  /// gamma_pa and F^3 speed of a call.
+  /// gamma_pa and F^3 speed of a call; (y - 2 s) / s.
   template <class V>
   struct Remainder {
-    V gamma_pa, speed_pa;
+    V gamma_pa, speed_pa, two;
   };
 
   template <class V>
   REBALANCE_INLINE static Remainder<V> remainder(const Black76::Undiscounted<V>& u) {
-    // y - 2 s and y - 3 s from h, in steps that are exact where the difference is small
-    const auto above = [&](V whole) {
-      return ((-u.m.h - whole * u.s.high) - V(0.5) * u.s.high) - fma(whole + V(0.5), u.s.low, u.m.h_low);
-    };
-    const V y = -deviation(u.m, u.s, V(-0.5)).high, two = above(V(1.0)) * u.inverse_s,
-            three = above(V(2.0)) * u.inverse_s;
+    const V y = -deviation(u.m, u.s, V(-0.5)).high;
+    const V two = -shifted(u.m, u.s, V(1.0)) * u.inverse_s, three = -shifted(u.m, u.s, V(2.0)) * u.inverse_s;
     const V decline = math::mills_decline(y), scaled = u.density / y;
-    return {scaled * fma(V(2.0), decline, two), scaled * fma(V(-6.0), decline, two * three)};
+    return {scaled * fma(V(2.0), decline, two), scaled * fma(V(-6.0), decline, two * three), two};
   }
 };
 
