@@ -68,7 +68,8 @@ RowStatus finish_implied_vol(const double* in, double* vol) noexcept {
   implied::Target<S> a = Solver::target(row, t);
   if (!Solver::kNormal && !(t.rest.v > 0.0)) return RowStatus::above_upper_bound;
   const double root = std::sqrt(in[3]), low = Solver::kNormal ? 1.0 : std::fmin(in[1], in[2]);
-  const bool solvable = any(Solver::solvable(a)) && (Solver::kNormal || std::fmin(row[1].v, row[2].v) > 1e-290);
+  const bool scaled = (Solver::kNormal || std::fmin(row[1].v, row[2].v) > 1e-290) && row[0].v > 1e-290;
+  const bool solvable = scaled && any(Solver::solvable(a));
   if (in[1] == in[2] && (Solver::kNormal || !solvable)) {
     // v = s n(0): for a normal vol always, else to the last bit for so small an s
     const double unit = kQuote == Quote::inverse ? in[1] : discount(S(-in[5]), S(in[3])).v;
