@@ -103,7 +103,7 @@ def test_a_price_without_a_vol_says_why(isa, model):
 def test_the_table_covers_what_it_should():
     """Normalised prices to 1e-290, deviations of several tens, next to the bounds, at the money and within 1e-14 of it."""
     for model in MODELS:
-        rows = rows_of(model, refused=False)
+        rows = [row for row in rows_of(model, refused=False) if row.kind != "beyond"]
         assert len(rows) >= 120
         price, forward, strike, years = np.array([row.inputs[:4] for row in rows]).T
         s = np.array([float(row.vol) for row in rows]) * np.sqrt(years)
