@@ -185,6 +185,19 @@ def test_far_outside_the_domain_there_is_a_status_or_a_possible_price(vol, years
     assert g.value <= max(100.0, 100.0 * math.exp(-rate * years)) * (1 + 1e-12)
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        (5.0, 100.0, 0.65, 140.0, -1.0, 0.055, -0.45),
+        (100.0, 100.0, 2.0, 80.0, -1.0, 0.03, -0.3),
+    ],
+)
+def test_a_boundary_that_does_not_settle_is_unsolved_and_has_no_number(isa, accuracy, row):
+    g = american(*row, accuracy=accuracy)
+    assert g.status == RowStatus.unsolved
+    assert all(math.isnan(getattr(g, name)) for name in g.names)
+
+
 # --- identities ---
 
 

@@ -77,6 +77,28 @@ def test_there_and_back(deviation, standard_moneyness, years, phi, rate):
         assert bachelier(gap, 0.0, found, years, phi, rate).value == pytest.approx(price, rel=1e-13)
 
 
+ANYTHING = st.one_of(st.floats(), st.floats(0.0, 1e300), st.sampled_from([0.0, 1.0, 100.0, 5e-324, 1e-300, 1.7e308]))
+
+
+@given(st.tuples(ANYTHING, ANYTHING, ANYTHING, ANYTHING, st.sampled_from([-1.0, 1.0]), st.floats(-1.0, 1.0)),
+       st.sampled_from(["black76", "bachelier", "inverse"]))  # fmt: skip
+def test_whatever_is_asked_a_row_is_solved_or_refused(row, model):
+    """No row is left unsolved, and none has both a refusal and a number. At the least, vols may round to 0."""
+    vol, status = implied_vol(*row, model=model)
+    assert status != RowStatus.unsolved
+    if status == RowStatus.ok:
+        assert 0.0 <= vol < math.inf
+    elif status == RowStatus.at_intrinsic:
+        assert vol == 0.0
+    else:
+        assert math.isnan(vol)
+
+
+def test_a_vol_that_no_double_holds_is_refused(isa):
+    assert implied_vol(1e300, 1e300, 1e300, 1e-300, 1.0, model="bachelier")[1] == RowStatus.infinite
+    assert math.isnan(implied_vol(1e300, 1e300, 1e300, 1e-300, 1.0, model="bachelier")[0])
+
+
 def test_no_rate_is_asked_of_a_coin_price(isa):
     c = inverse(60_000.0, 65_000.0, 0.55, 30 / 365, 1.0).value
     with_rate = implied_vol(c, 60_000.0, 65_000.0, 30 / 365, 1.0, math.nan, model="inverse")

@@ -19,8 +19,11 @@ from rebalance_core import RowStatus, pricing
 MODELS = ("black76", "bachelier", "inverse")
 INPUTS = ("price", "forward", "strike", "years", "phi", "rate")
 UNITS = 8
-#: Without fused multiply-add: as much wider as in test_accuracy.py. Not measured yet, for want of the function.
+#: Without fused multiply-add: as much wider as in test_accuracy.py.
 UNITS_WITHOUT_FMA = 32
+#: Prices below 1e-290 of the forward are outside the promise. What is left there are logarithms near 700, rounded: 224 units
+#: are the worst that 4 500 draws up to 1e+-300 found.
+UNITS_BEYOND = 1024
 
 
 class Row(NamedTuple):
@@ -57,11 +60,8 @@ def word(status: Any) -> str:
     return RowStatus(int(status)).name
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_a_vol_is_as_exact_as_its_inputs_allow(isa, model):
-    rows = rows_of(model, refused=False)
-    vol, status = solved(model, rows)
-    bound = UNITS if isa != "baseline" else UNITS_WITHOUT_FMA
+def misses(rows: list[Row], vol: np.ndarray, status: np.ndarray, bound: float) -> list[str]:
+    """What is off by more than the bound, the worst first."""
     found = []
     for row, y, st in zip(rows, vol.tolist(), status, strict=True):
         where = f"{row.kind} {row.inputs} (implied_vol.csv:{row.line})"
@@ -71,8 +71,23 @@ def test_a_vol_is_as_exact_as_its_inputs_allow(isa, model):
         error = float(abs(Decimal(y) / row.vol - 1) / (1 + row.condition)) * 2**53
         if error > bound:
             found.append((error, f"{where}: {y!r}, exact {row.vol:.17e}, condition {row.condition}, {error:.3g} units"))
-    found.sort(reverse=True)
-    assert not found, f"{len(found)} of {len(rows)}, the worst first:\n" + "\n".join(text for _, text in found[:10])
+    return [text for _, text in sorted(found, reverse=True)]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_vol_is_as_exact_as_its_inputs_allow(isa, model):
+    rows = [row for row in rows_of(model, refused=False) if row.kind != "beyond"]
+    found = misses(rows, *solved(model, rows), UNITS if isa != "baseline" else UNITS_WITHOUT_FMA)
+    assert not found, f"{len(found)} of {len(rows)}, the worst first:\n" + "\n".join(found[:10])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_beyond_the_promise_a_vol_is_still_the_vol(isa, model):
+    """No plausible number for a failure: time values and deviations that are no doubles any more, after scaling or before."""
+    rows = [row for row in rows_of(model, refused=False) if row.kind == "beyond"]
+    assert rows
+    found = misses(rows, *solved(model, rows), UNITS_BEYOND)
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -88,7 +103,7 @@ def test_a_price_without_a_vol_says_why(isa, model):
 def test_the_table_covers_what_it_should():
     """Normalised prices to 1e-290, deviations of several tens, next to the bounds, at the money and within 1e-14 of it."""
     for model in MODELS:
-        rows = rows_of(model, refused=False)
+        rows = [row for row in rows_of(model, refused=False) if row.kind != "beyond"]
         assert len(rows) >= 120
         price, forward, strike, years = np.array([row.inputs[:4] for row in rows]).T
         s = np.array([float(row.vol) for row in rows]) * np.sqrt(years)

@@ -145,6 +145,27 @@ def mills_table() -> str:
     )
 
 
+def mills_decline_table() -> str:
+    """1 - z M(z) = -M'(z) = P(z)/Q(z) on [0.98, 60], where M comes so near 1/z that their difference loses digits."""
+    low, high, centre = mpf("0.98"), mpf(60), mpf(4)
+
+    def decline(z: mpf) -> mpf:
+        return 1 - z * mills(z)
+
+    def spread(n: int) -> list[mpf]:
+        ends = [(z - centre) / (z + centre) for z in (low, high)]
+        return [centre * (1 + v) / (1 - v) for v in chebyshev_nodes(*ends, n)]
+
+    p, q = (rounded(part) for part in rational(decline, spread(80), 9, 11))
+    error = worst(lambda z: horner(p, z) / horner(q, z), decline, spread(800))
+    assert all(c > 0 for c in p + q)
+    return (
+        f"// 1 - z N(-z)/n(z) = P(z)/Q(z), 0.98 <= z <= 60; relative error {error}\n"
+        + array("kMillsDeclineP", p)
+        + array("kMillsDeclineQ", q)
+    )
+
+
 def quantile_table() -> str:
     """y = -N^-1(p) as r - P(r)/Q(r) with r = sqrt(-2 ln p), p <= 1/2: a starting point, no more."""
     points = [38 * (mpf(i) / 60) ** 2 for i in range(61)]
@@ -202,7 +223,8 @@ def constants() -> str:
 
 def header() -> str:
     mp.mp.dps = 60
-    parts = [constants(), exp_table(), atanh_table(), mills_table(), quantile_table(), normal_vol_table()]
+    tails = [mills_table(), mills_decline_table(), quantile_table(), normal_vol_table()]
+    parts = [constants(), exp_table(), atanh_table(), *tails]
     return (
         "// Made by tests/reference/coefficients.py; change that script, not this file.\n#pragma once\n\n"
         "namespace rebalance::math {\n\n" + "\n".join(parts) + "\n}  // namespace rebalance::math\n"

@@ -14,6 +14,8 @@ are the same double they are moved together, as nothing is lost in their differe
 price however small, and cond is about 3. Deep in the money, where
 price and intrinsic value cancel, and next to the upper bound it grows without limit; rows stop where it leaves no digits.
 
+The rows of kind found are from worst_found.py; so are those of kind beyond, whose prices are below 1e-290 of the forward.
+
 Rows without a vol carry the status that they should get and one of two results: 0 at the intrinsic value, NaN otherwise.
 A price that equals the upper bound to the last bit is left out: its vol is infinite, under whatever name.
 """
@@ -29,6 +31,7 @@ from typing import Any
 
 import greeks
 from greeks import MODELS, Number, exact
+from worst_found import FOUND_VOLS
 
 TABLE = Path(__file__).parent / "implied_vol.csv"
 INPUTS = ("price", "forward", "strike", "years", "phi", "rate")
@@ -160,6 +163,18 @@ def good_rows(model: str, n: int) -> Iterator[list[str]]:
             yield [model, kind, *(x.hex() for x in inputs), "ok", greeks.ARITHMETIC.text(known, 25), f"{cond:.6e}"]
 
 
+def found_rows(model: str) -> Iterator[list[str]]:
+    for price, *rest in (row for name, row in FOUND_VOLS if name == model):
+        forward, strike, years, phi, rate = rest
+        c = (forward, strike, years, phi, rate)
+        known = implied(model, price, c)
+        cond = condition(model, price, c, known)
+        greeks.ARITHMETIC.precision(BITS)
+        kind = "beyond" if price < 1e-290 * (1.0 if model == "inverse" else abs(forward)) else "found"
+        inputs = (price, *c)
+        yield [model, kind, *(x.hex() for x in inputs), "ok", greeks.ARITHMETIC.text(known, 25), f"{cond:.6e}"]
+
+
 def refused_rows(model: str) -> Iterator[list[str]]:
     """Prices that no vol has: exact comparisons only, so that no rounding decides."""
     f, k, years = (0.5, 0.25, 0.5) if model == "inverse" else (96.0, 64.0, 0.5)
@@ -214,6 +229,7 @@ def main() -> None:
         out.writerow(["model", "kind", *INPUTS, "status", "vol", "condition"])
         for model in ("black76", "bachelier", "inverse"):
             out.writerows(good_rows(model, ROWS))
+            out.writerows(found_rows(model))
             out.writerows(refused_rows(model))
 
 

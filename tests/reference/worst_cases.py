@@ -3,7 +3,7 @@
     python tests/reference/worst_cases.py black76 bsm --points 20000 --seed 1
     python tests/reference/worst_cases.py --markdown                 # the table of the docs, all models there are
 
-Four strategies, each reproducible from the seed and cut off by the number of points:
+Five strategies, each reproducible from the seed and cut off by the number of points:
 
     drawn     log-uniform over the documented domain: total deviations from 1e-8 to 100, moneyness out to where values
               are 1e-300, within 1e-15 of the money, d1 or d2 within 1e-15 of 0, rates from -1 to 1 (now and then up to
@@ -11,6 +11,7 @@ Four strategies, each reproducible from the seed and cut off by the number of po
     crossed   where a Greek changes sign along the strike, bisected to the last double or two
     climbed   from the worst few points of each Greek: every input moved by 1e-16 to 1 of itself, the worst kept, repeated
     fresh     the climb starts again from new draws, so that one bad corner does not hide the others
+    ridges    along d2 = -3 s, -2 s ... 3 s, where terms cancel together with their derivatives, and climbed from there
 
 Two regions are kept apart, ordinary and far. Far is where the smallest product of a density at d1 or d2, a price and a
 discount is below 1e-290, so that a kernel which forms it on the way has lost digits, though a large price or discount may
@@ -170,6 +171,24 @@ def draw(model: str, n: int, random: np.random.Generator) -> Array:
     return np.column_stack(columns[: len(MODELS[model].inputs)])
 
 
+def ridges(model: str, n: int, random: np.random.Generator) -> Array:
+    """Draws moved to ln(strike / forward) = (k - 1/2) s^2, within a fraction of it or of 1: there d2 is about -k s."""
+    rows = draw(model, n, random)
+    if model == "bachelier":
+        return rows
+    years = rows[:, 3]
+    s = np.exp(random.uniform(math.log(0.5), math.log(14), n))
+    rows[:, 2] = s / np.sqrt(years)
+    rates = rows[:, 5:]
+    rates[:] = np.clip(rates * years[:, None], -1.0, 1.0) / years[:, None]
+    carry = (rates[:, 0] - rates[:, 1]) * years if rates.shape[1] == 2 else 0.0
+    near = random.normal(size=n) * np.where(random.random(n) < 0.5, 1.0, 0.3 * s * s)
+    x = random.integers(-3, 4, n) * s * s - s * s / 2 + near
+    rows[:, 0] = 10 ** random.uniform(-1, 3, n)
+    rows[:, 1] = rows[:, 0] * np.exp(np.clip(x + carry, -210, 210))
+    return rows
+
+
 def crossed(model: str, order: int, n: int, random: np.random.Generator) -> Array:
     """Contracts at a sign change of a Greek along the strike: 64 strikes each, then bisection."""
     base = draw(model, n, random)
@@ -277,7 +296,7 @@ class Search:
                 worst.best = sorted([*worst.best, (error, row)], reverse=True)[:6]
 
     def run(self, points: int, seed: int) -> None:
-        """Half drawn and crossed, half climbed in rounds, with a fresh start in the middle."""
+        """Half drawn and crossed, half climbed in rounds, with a fresh start in the middle; a third more on the ridges."""
         random = np.random.default_rng([seed, *map(ord, self.model)])
         for _ in range(2):
             for worst in self.worst.values():
@@ -285,13 +304,20 @@ class Search:
             for _ in range(4):
                 self.look(draw(self.model, points // 24, random))
                 self.look(crossed(self.model, self.order, points // 48, random))
-            rounds = 6
-            for _ in range(rounds):
-                each = max(points // 4 // rounds // len(self.names), 4)
-                for (_, far), worst in self.worst.items():
-                    if worst.best:
-                        n = each // 4 if far else each
-                        self.look(moved(self.model, [row for _, row in worst.best], n, random))
+            self.climb(points // 4, random)
+        for worst in self.worst.values():
+            worst.best = []
+        self.look(ridges(self.model, points // 12, random))
+        self.climb(points // 4, random)
+
+    def climb(self, points: int, random: np.random.Generator) -> None:
+        rounds = 6
+        for _ in range(rounds):
+            each = max(points // rounds // len(self.names), 4)
+            for (_, far), worst in self.worst.items():
+                if worst.best:
+                    n = each // 4 if far else each
+                    self.look(moved(self.model, [row for _, row in worst.best], n, random))
 
 
 def shown(row: Iterable[float]) -> str:

@@ -24,7 +24,7 @@ void american_rows(const PriceColumns& c) noexcept {
     select(ordinary, V(1.0), V(0.0)).store(inside);
     for (int j = 0; j < kInputs; ++j) tame[j] = select(ordinary, in[j], V(j < 5 ? 1.0 : 0.0));
 
-    const pricing::Greeks<V> g = Traits::template evaluate<1>(tame, status);
+    const pricing::Greeks<V> g = Traits::template evaluate<1, pricing::Cancelling::no>(tame, status);
 #pragma GCC unroll 16
     for (int j = 0; j < kOutputs; ++j) g.get(Model::kOutputs[j]).store(c.out[j] + row);
     status.store(code);

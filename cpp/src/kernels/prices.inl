@@ -7,10 +7,23 @@
 
 namespace rebalance::kernels {
 
+/// Whether one of the rows from `row` on, as many as V is wide, needs Cancelling::yes.
+template <class V, class Model>
+REBALANCE_INLINE bool may_cancel([[maybe_unused]] const PriceColumns& c, [[maybe_unused]] std::size_t row) noexcept {
+  if constexpr (pricing::kCancels<Model>) {
+    V in[pricing::Traits<Model>::kInputs];
+#pragma GCC unroll 16
+    for (int j = 0; j < pricing::Traits<Model>::kInputs; ++j) in[j] = V::load(c.in[j] + row);
+    return any(Model::may_cancel(pricing::Traits<Model>::inputs(in)));
+  } else {
+    return false;
+  }
+}
+
 /// Price the rows from `row` on, as many as V is wide, then finish those outside the kernel's domain one at a time.
 ///
 /// All of them are read before any is written, so an output column may be an input column.
-template <class V, class Model, int kOrder>
+template <class V, class Model, int kOrder, pricing::Cancelling kCancelling>
 REBALANCE_INLINE void price_pack(const PriceColumns& c, std::size_t row) noexcept {
   using Traits = pricing::Traits<Model>;
   constexpr int kInputs = Traits::kInputs, kOutputs = Model::kCounts[kOrder - 1];
@@ -26,7 +39,7 @@ REBALANCE_INLINE void price_pack(const PriceColumns& c, std::size_t row) noexcep
   }
 
   V always_ok;
-  const pricing::Greeks<V> g = Traits::template evaluate<kOrder>(in, always_ok);
+  const pricing::Greeks<V> g = Traits::template evaluate<kOrder, kCancelling>(in, always_ok);
 #pragma GCC unroll 20
   for (int j = 0; j < kOutputs; ++j) g.get(Model::kOutputs[j]).store(c.out[j] + row);
   __builtin_memset(c.status + row, 0, V::kWidth);
@@ -42,12 +55,24 @@ REBALANCE_INLINE void price_pack(const PriceColumns& c, std::size_t row) noexcep
   }
 }
 
-/// Price every row: wide packs, then narrow ones for what is left. No row's result depends on its pack.
+/// Price every row: wide packs, then narrow ones for what is left and for packs in which a row's terms may cancel. No
+/// row's result depends on its pack.
 template <class Wide, class Narrow, class Model, int kOrder>
 void price_rows(const PriceColumns& c) noexcept {
+  using pricing::Cancelling;
   std::size_t row = 0;
-  for (; row + Wide::kWidth <= c.rows; row += Wide::kWidth) price_pack<Wide, Model, kOrder>(c, row);
-  for (; row < c.rows; row += Narrow::kWidth) price_pack<Narrow, Model, kOrder>(c, row);
+  const auto narrow_until = [&](std::size_t end) {
+    for (; row < end; row += Narrow::kWidth) price_pack<Narrow, Model, kOrder, Cancelling::yes>(c, row);
+  };
+  while (row + Wide::kWidth <= c.rows) {
+    if (may_cancel<Wide, Model>(c, row)) [[unlikely]] {
+      narrow_until(row + Wide::kWidth);
+    } else {
+      price_pack<Wide, Model, kOrder, Cancelling::no>(c, row);
+      row += Wide::kWidth;
+    }
+  }
+  narrow_until(c.rows);
 }
 
 /// y = F(x) for whole columns.

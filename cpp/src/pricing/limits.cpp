@@ -222,6 +222,8 @@ RowStatus rescaled(const double* in, double* out, int outputs) {
   Greeks<S> g;
   if constexpr (kEarlyExercise<Model>) {
     g = Model::evaluate(Traits<Model>::inputs(row), x, status);
+  } else if constexpr (kCancels<Model>) {
+    g = Model::template evaluate<3, Cancelling::yes>(Traits<Model>::inputs(row), x);
   } else {
     g = Model::template evaluate<3>(Traits<Model>::inputs(row), x);
   }

@@ -61,6 +61,32 @@ static constexpr double kMillsQ[] = {
     0x1.8217b4c17243dp-17,
     0x1.6c27c510eb083p-22};
 
+// 1 - z N(-z)/n(z) = P(z)/Q(z), 0.98 <= z <= 60; relative error 5.6e-17
+static constexpr double kMillsDeclineP[] = {
+    0x1.000000043b500p+0,
+    0x1.626c152f96823p+0,
+    0x1.ee48652ac13f4p-1,
+    0x1.be903e99a7ce5p-2,
+    0x1.1d5ab93a3f086p-3,
+    0x1.0a9bce9d3d8c1p-5,
+    0x1.6ccde3778f071p-8,
+    0x1.63073912b9f23p-11,
+    0x1.c4c9a1395b20fp-15,
+    0x1.2c487a0557a46p-19};
+static constexpr double kMillsDeclineQ[] = {
+    0x1.0000000000000p+0,
+    0x1.51a2a3ac269b9p+1,
+    0x1.a2bbda4f26246p+1,
+    0x1.4333c5acdca25p+1,
+    0x1.5a2de3fb039f9p+0,
+    0x1.0f3d1ddedb67ep-1,
+    0x1.3ee43ab54079ap-3,
+    0x1.1b23fe84d721cp-5,
+    0x1.776a9d3dfdf3dp-8,
+    0x1.668c1280e11dep-11,
+    0x1.c4c9a1395863ap-15,
+    0x1.2c487a0557c98p-19};
+
 // -N^-1(p) = r - P(r)/Q(r), r = sqrt(-2 ln p), p <= 1/2; absolute error 0.00027
 static constexpr double kQuantileP[] = {
     0x1.48454ef6d9aedp+1,

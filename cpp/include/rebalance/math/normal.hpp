@@ -51,6 +51,14 @@ REBALANCE_INLINE V mills(V z) {
   return horner(kMillsP, z) / horner(kMillsQ, z);
 }
 
+/// 1 - z M(z) = -M'(z), about 1/z^2, for z >= 1: sums in which M and its limit 1/z nearly cancel are made of this.
+///
+/// Error  3 ulp on [1, 60], being a fit of its own: 1 - z mills(z) would lose z^2 times what M has lost.
+template <class V>
+REBALANCE_INLINE V mills_decline(V z) {
+  return horner(kMillsDeclineP, z) / horner(kMillsDeclineQ, z);
+}
+
 /// M(y1), M(y2) and the slope (M(y1) - M(y2)) / (y2 - y1) as numerators over one denominator, for
 /// kMillsBegin <= y1, y2 <= kMillsEnd.
 template <class V>

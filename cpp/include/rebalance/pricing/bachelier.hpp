@@ -12,7 +12,7 @@
 /// points meet, so that nothing cancels in the tail.
 ///
 /// Edges  see limits.cpp.
-/// Error  within 16 units of attainable error in every output; docs/accuracy.md.
+/// Error  within 16 units of attainable error in every output; docs/pricing.md.
 /// From   Bachelier (1900), "Theorie de la speculation"; Schachermayer and Teichmann (2008), Math. Finance 18:155-170.
 #pragma once
 

@@ -7,7 +7,7 @@
 ///   vanna = -D n(d1) d2 / vol     volga = vega d1 d2 / vol
 ///   charm = rate delta + D n(d1) d2 / (2 years)     veta = vega (rate - (1 + d1 d2) / (2 years))
 ///   dual_delta = -D phi N(phi d2)     dual_gamma = gamma (F / K)^2
-///   speed = -gamma (d1 / s + 1) / F     zomma = gamma (d1 d2 - 1) / vol
+///   speed = -gamma (d1 + s) / (s F)     zomma = gamma (d1 d2 - 1) / vol
 ///   color = gamma (rate + (1 - d1 d2) / (2 years))     ultima: european.hpp
 ///
 /// Derivatives hold the forward fixed. theta is with respect to calendar time, per year.
@@ -42,6 +42,15 @@ REBALANCE_INLINE math::Split<V> deviation(Moneyness<V> m, Stddev<V> s, V side) {
   const V half = side * s.high, d = m.h + half;
   const V b = d - m.h;
   return {d, (m.h - (d - b)) + (half - b) + fma(side, s.low, m.h_low)};
+}
+
+/// h + (whole + 1/2) s to the last digit: where the two nearly cancel every step is exact, and the low parts count. So
+/// d1 + s is shifted by 1, d2 - s by -2. No further out than a density beside it reaches, lest a product overflow.
+template <class V>
+REBALANCE_INLINE V shifted(Moneyness<V> m, Stddev<V> s, V whole) {
+  const V d = ((m.h + whole * s.high) + V(0.5) * s.high) + fma(whole + V(0.5), s.low, m.h_low);
+  const V end = fma(V(2.0), s.high, V(200.0));
+  return min(max(d, -end), end);
 }
 
 /// d1 and d2 as the higher derivatives take them: within +-200, beyond which no density is left beside them and the
@@ -161,7 +170,7 @@ struct Black76Model {
       g.dual_delta = -in.phi * u.option.strike_leg * inverse_strike;
       g.dual_gamma = density * ratio * (inverse_strike * u.inverse_s);
       if constexpr (kOrder >= 3) {
-        g.speed = -g.gamma * fma(v.d1, u.inverse_s, V(1.0)) * (u.inverse_sf * u.s.high);
+        g.speed = -g.gamma * shifted(u.m, u.s, V(1.0)) * u.inverse_sf;
         g.zomma = g.gamma * (v.product - V(1.0)) * inverse_vol;
         g.color = (V(1.0) - v.product) * half_rate;
         g.ultima = ultima(g.vega, inverse_vol, v);

@@ -9,7 +9,7 @@
 ///   with a1 = dd1/dyears = b / s - d2 / (2 years):
 ///   vanna = -e^{-q years} n(d1) d2 / vol     volga = vega d1 d2 / vol     charm = q delta - e^{-q years} n(d1) a1
 ///   veta = vega (q + d1 a1 - 1 / (2 years))     dual_delta = -phi e^{-rate years} N(phi d2)
-///   dual_gamma = gamma (S / K)^2     speed = -gamma (d1 / s + 1) / S     zomma = gamma (d1 d2 - 1) / vol
+///   dual_gamma = gamma (S / K)^2     speed = -gamma (d1 + s) / (s S)     zomma = gamma (d1 d2 - 1) / vol
 ///   color = gamma (q + d1 a1 + 1 / (2 years))     ultima: european.hpp
 ///
 /// Edges  see limits.hpp.
@@ -88,7 +88,7 @@ struct Bsm {
       g.dual_delta = -in.phi * o.strike_leg * inverse_strike;
       g.dual_gamma = discounted * ratio * (inverse_strike * inverse_s);
       if constexpr (kOrder >= 3) {
-        g.speed = -g.gamma * fma(v.d1, inverse_s, V(1.0)) * (inverse_ss * s_high);
+        g.speed = -g.gamma * shifted(m, s, V(1.0)) * inverse_ss;
         g.zomma = g.gamma * (v.product - V(1.0)) * inverse_vol;
         g.color = g.gamma * (drift + half_rate);
         g.ultima = ultima(g.vega, inverse_vol, v);

@@ -57,4 +57,8 @@ struct Greeks {
   }
 };
 
+/// Whether a formula minds the rows whose terms nearly cancel, by a second formula that few rows need. Loops over wide
+/// packs leave it out, for want of registers, and hand over the packs in which Model::may_cancel has found a row.
+enum class Cancelling : bool { no, yes };
+
 }  // namespace rebalance::pricing

@@ -22,6 +22,14 @@ inline constexpr bool kEarlyExercise = false;
 template <class Rules>
 inline constexpr bool kEarlyExercise<American<Rules>> = true;
 
+/// Models of which some rows need Cancelling::yes.
+template <class Model>
+inline constexpr bool kCancels = false;
+template <>
+inline constexpr bool kCancels<Inverse> = true;
+template <Payoff kPayoff>
+inline constexpr bool kCancels<Digital<kPayoff>> = true;
+
 /// How a model reads its row of inputs, so that one loop and one set of limits serve all of them.
 /// The first four inputs of every model are price, strike, vol, years; the fifth is phi.
 template <class Model>
@@ -45,9 +53,11 @@ struct Traits {
     if constexpr (kInputs == 7) return fma(V(0.0), in[5] + in[6], max(abs(in[5]), abs(in[6])) * in[3]);
   }
   /// `status` is a RowStatus as a number; only models that are solved rather than written down touch it.
-  template <int kOrder, class V>
+  template <int kOrder, Cancelling kCancelling, class V>
   REBALANCE_INLINE static Greeks<V> evaluate(const V* in, [[maybe_unused]] V& status) {
-    if constexpr (kSigned) {
+    if constexpr (kCancels<Model>) {
+      return Model::template evaluate<kOrder, kCancelling>(inputs(in), math::log_ratio(in[0], in[1]));
+    } else if constexpr (kSigned) {
       return Model::template evaluate<kOrder>(inputs(in));
     } else if constexpr (kEarlyExercise<Model>) {
       return Model::evaluate(inputs(in), math::log_ratio(in[0], in[1]), status);
