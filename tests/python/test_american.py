@@ -343,6 +343,7 @@ def test_greeks_match_differences_of_the_independent_solver(isa, accuracy):
 #: Where the search of docs/pricing.md found the largest errors: spot, vol, years, rate, yield of puts with strike 1, and
 #: their values by `NODES=144 POINTS=192 python tests/reference/american.py worst`.
 WORST = [
+    (0.25, 3.0, 9.84459611187282, 0.2965015523403319, 0.29864923599138715, 0.86040510495493),
     (0.25, 3.0, 9.482886319643146, 0.28971156139608256, 0.291665029166754, 0.86209665873068),
     (0.2533193875570136, 1.2764167631709338, 10.0, 0.17749865759118197, 0.3, 0.77950432614635),
     (0.26464, 2.8317, 9.4505, 0.19358, 0.24099, 0.88080783986912),
