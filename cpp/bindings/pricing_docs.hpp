@@ -158,7 +158,8 @@ inline constexpr char kAmerican[] =
     "rate, dividend_yield : array_like\n"
     "    Continuous, per year.\n"
     "accuracy : {'fast', 'accurate'}\n"
-    "    Error of the value at most 1e-8 or 1e-9 of the strike (3e-12 for puts with rate >= dividend_yield).\n" REBALANCE_PRICING_TAIL;
+    "    Error of the value at most 1e-8 of the strike (5e-8 where vol sqrt(years) > 1 and rate < dividend_yield; for\n"
+    "    calls rate > dividend_yield), or 1e-10.\n" REBALANCE_PRICING_TAIL;
 
 inline constexpr char kImpliedVol[] =
     "implied_vol(price: numpy.typing.ArrayLike, forward: numpy.typing.ArrayLike, strike: numpy.typing.ArrayLike, years: numpy.typing.ArrayLike, phi: numpy.typing.ArrayLike, rate: numpy.typing.ArrayLike = 0.0, *, model: str = 'black76', out: tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.uint8]] | None = None, threads: int = 1) -> tuple[typing.Any, typing.Any]\n"

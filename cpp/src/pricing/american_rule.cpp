@@ -38,25 +38,45 @@ void lagrange(const double* nodes, int n, double x, double* values) {
   }
 }
 
+/// The points of integral i stand at y_i rest[j].
 template <int N, int L>
-void fill(CollocationRule<N, L>& rule) {
+void fill(FixedPoints<N, L>& points, const double* nodes, double (&rest)[L]) {
+  for (int i = 0; i < N; ++i) {
+    points.root_time[i] = nodes[i] * nodes[i];
+    points.time[i] = points.root_time[i] * points.root_time[i];
+  }
+  double v[L], w[L];
+  gauss_legendre(v, w);
+  for (int j = 0; j < L; ++j) {
+    const double left = 1.0 - v[j];
+    points.step[j] = v[j] * v[j] * (6.0 - 8.0 * v[j] + 3.0 * v[j] * v[j]);
+    points.root_step[j] = std::sqrt(points.step[j]);
+    points.inverse_root_step[j] = 1.0 / points.root_step[j];
+    points.weight[j] = 12.0 * v[j] * left * left * w[j];
+    rest[j] = std::sqrt(std::sqrt(left * left * left * (1.0 + 3.0 * v[j])));
+  }
+}
+
+template <int N, int L>
+void fill(StretchedPoints<N, L>& points, const double*, double (&rest)[L]) {
+  double v[L], w[L];
+  gauss_legendre(v, w);
+  for (int j = 0; j < L; ++j) {
+    points.gap[j] = v[j] * v[j];
+    points.weight[j] = 2.0 * v[j] * w[j];
+    rest[j] = (1.0 - v[j]) * (1.0 + v[j]);
+  }
+}
+
+template <int N, int L, template <int, int> class Points>
+void fill(CollocationRule<N, L, Points>& rule) {
   double nodes[N + 1] = {};
   for (int i = 1; i <= N; ++i) {
     const double s = i == N ? 1.0 : std::sin(0.5 * kPi * i / N);
     nodes[i] = rule.node[i - 1] = s * s;
-    rule.root_time[i - 1] = nodes[i] * nodes[i];
-    rule.time[i - 1] = rule.root_time[i - 1] * rule.root_time[i - 1];
   }
-  double y[L], w[L], rest[L];
-  gauss_legendre(y, w);
-  for (int j = 0; j < L; ++j) {
-    const double v = 1.0 - y[j];
-    rule.step[j] = y[j] * y[j] * (6.0 - 8.0 * y[j] + 3.0 * y[j] * y[j]);
-    rule.root_step[j] = std::sqrt(rule.step[j]);
-    rule.inverse_root_step[j] = 1.0 / rule.root_step[j];
-    rule.weight[j] = 12.0 * y[j] * v * v * w[j];
-    rest[j] = std::sqrt(std::sqrt(v * v * v * (1.0 + 3.0 * y[j])));
-  }
+  double rest[L];
+  fill(static_cast<Points<N, L>&>(rule), rule.node, rest);
   for (int i = 0; i < N; ++i) {
     for (int j = 0; j < L; ++j) {
       double values[N + 1];
@@ -66,7 +86,7 @@ void fill(CollocationRule<N, L>& rule) {
   }
   for (int k = 0; k <= N; ++k) {
     for (int i = 1; i <= N; ++i) {
-      // node i of the table stands at 2 xi - 1 = cos(pi (N - i) / N)
+      // node i of the table stands at 2 y - 1 = cos(pi (N - i) / N)
       const double edges = (k == 0 || k == N ? 0.5 : 1.0) * (i == N ? 0.5 : 1.0);
       rule.chebyshev[k][i - 1] = 2.0 / N * edges * std::cos(kPi * ((k * (N - i)) % (2 * N)) / N);
     }

@@ -31,17 +31,17 @@
 ///           no numbers. Calls with rate < dividend_yield < 0 likewise.
 ///           years = 0 and vol = 0: see limits.cpp.
 ///           A boundary that the last Newton step still moved by more than kMoved of ln(B(0) / B): status unsolved, no
-///           numbers. The step being quadratic, an error of kMoved^2 is left; no row of the domain below is refused.
+///           numbers. What still moves are the times just before expiry; no row of the domain below is refused.
 /// Error     value, in units of the strike, over moneyness 0.25..4, vol 0.01..3, years 1e-4..10, rates and yields
-///           -0.05..0.3, 60 000 draws: fast 7.2e-9 (worst at s 0.484, vol 1.209, years 9.23, r 0.1768, q 0.2471) and
-///           1.4e-9 for r >= q; accurate 2.5e-10 (s 0.2535, vol 1.249, years 8.52, r 0.2374, q 0.25; against 80 nodes,
-///           8 192 draws) and 3e-12 for r >= q. What is left comes from r below q, where the boundary bends sharply.
-///           Against tests/reference/american.csv: fast 9.1e-11, accurate 4.2e-12. Outside those ranges nothing is
-///           promised but a price between its bounds or the status unsolved.
+///           -0.05..0.3: accurate 1e-10; fast 5e-8, and 1e-8 where vol sqrt(years) <= 1 or r >= q (for calls r <= q).
+///           What is left comes from r below q, where the boundary bends sharply: see Clock. docs/pricing.md has the
+///           worst inputs found and the search. Outside those ranges nothing is promised but a price between its bounds
+///           or the status unsolved.
 /// From      Andersen, Lake and Offengenden (2016), "High-performance American option pricing", J. Comp. Finance
 ///           20(1):39-87, for collocation on the integral equation; Kim (1990), Rev. Financial Studies 3:547-572, for
-///           the premium; McDonald and Schroder (1998), J. Comp. Finance 1(3):5-38, for the symmetry. Newton's method
-///           on the whole system, the transformed times and the differentiated boundary are our own arrangement.
+///           the premium; McDonald and Schroder (1998), J. Comp. Finance 1(3):5-38, for the symmetry; Tee and Trefethen
+///           (2006), SIAM J. Sci. Comp. 28(5):1798-1811, for the sinh map. Newton's method on the whole system, the
+///           transformed times and the differentiated boundary are our own arrangement.
 #pragma once
 
 #include "rebalance/pricing/american_rule.hpp"
@@ -102,6 +102,103 @@ REBALANCE_INLINE Put<V> american_put(V rate, V yield, V vol, V years) {
   p.bend = select(below, V(0.5) / max(-p.log_limit, V(0.01) * deviation), zero);
   return p;
 }
+
+/// The inverse of sinh to about 2^-50 of max(1, z).
+template <class V>
+REBALANCE_INLINE V american_asinh(V z) {
+  const V size = abs(z), log = math::log_ratio(size + sqrt(fma(size, size, V(1.0))), V(1.0)).high;
+  return select(z < V(0.0), -log, log);
+}
+
+/// From t, the time that has passed before a node's own: t, the weight of dt, S = vol sqrt(t) and 1 / S.
+template <class V>
+struct Lag {
+  V t, weight, s, inverse_s;
+};
+
+/// Time to expiry from the y of a rule, time = horizon xi^4. The clock of FixedPoints: xi = y.
+template <class V, bool stretched>
+struct Clock {
+  REBALANCE_INLINE explicit Clock(const Put<V>&) {}
+  REBALANCE_INLINE V xi(double y) const { return V(y); }
+  REBALANCE_INLINE V y(V xi) const { return xi; }
+};
+
+/// The clock of StretchedPoints: xi = middle + scale sinh(speed y - shift), 0 at 0 and 1 at 1.
+///
+/// For r < q the boundary changes from sqrt(time) below r/q to what it would be below 1 when the strike comes within
+/// reach, vol sqrt(time) = 0.25 ln(q/r). As a function of complex time it has branch points there, 0.06 to 0.25 of xi
+/// away from the real axis; sinh carries them off (Tee and Trefethen 2006). The numbers were found by search.
+template <class V>
+struct Clock<V, true> {
+  V middle, scale, speed, shift;
+
+  REBALANCE_INLINE explicit Clock(const Put<V>& p) {
+    const V zero(0.0), one(1.0), deviation = p.vol * sqrt(p.horizon);
+    const auto below = p.rate < p.yield;
+    const V change = max(V(0.49) * sqrt(max(-p.log_limit, zero) / deviation), V(0.02));
+    middle = select(below, change, zero);
+    scale = select(below, fma(V(0.2), change, fma(V(0.5), max(change - one, zero), V(0.01))), V(4.0));
+    shift = american_asinh(middle / scale);
+    speed = shift + american_asinh((one - middle) / scale);
+  }
+  REBALANCE_INLINE V xi(double y) const {
+    const V forth = american_exp(fma(speed, V(y), -shift));
+    return gone(Decay<V>(speed * V(y)), forth, V(1.0) / forth);
+  }
+  REBALANCE_INLINE V y(V xi) const { return (shift + american_asinh((xi - middle) / scale)) / speed; }
+
+  /// scale (sinh(a) - sinh(a - d)) without cancellation, from e^{-d}, e^a, e^{-a}.
+  REBALANCE_INLINE V gone(Decay<V> d, V forth, V back) const {
+    return V(0.5) * scale * d.lost * (forth + back / d.left);
+  }
+};
+
+/// The time of node i and the lags of its integral.
+template <class V, class Rule>
+struct Moment {
+  const Rule& rule;
+  V time, root, deviation, inverse_deviation;
+
+  REBALANCE_INLINE Moment(const Rule& r, const Put<V>& p, const Clock<V, false>&, int i)
+      : rule(r),
+        time(p.horizon * V(r.time[i])),
+        root(sqrt(p.horizon) * V(r.root_time[i])),
+        deviation(p.vol * root),
+        inverse_deviation(V(1.0) / deviation) {}
+  REBALANCE_INLINE Lag<V> lag(int j) const {
+    return {time * V(rule.step[j]), time * V(rule.weight[j]), deviation * V(rule.root_step[j]),
+            inverse_deviation * V(rule.inverse_root_step[j])};
+  }
+};
+
+template <class V, class Rule>
+  requires Rule::kStretched
+struct Moment<V, Rule> {
+  const Rule& rule;
+  const Put<V>& put;
+  const Clock<V, true>& clock;
+  V xi, xi2, pace, forth, back;
+  V time, root, deviation, inverse_deviation;
+
+  REBALANCE_INLINE Moment(const Rule& r, const Put<V>& p, const Clock<V, true>& c, int i)
+      : rule(r), put(p), clock(c), xi(c.xi(r.node[i])), xi2(xi * xi), pace(c.speed * V(r.node[i])) {
+    forth = american_exp(pace - c.shift);
+    back = V(1.0) / forth;
+    time = p.horizon * (xi2 * xi2);
+    root = sqrt(p.horizon) * xi2;
+    deviation = p.vol * root;
+    inverse_deviation = V(1.0) / deviation;
+  }
+  REBALANCE_INLINE Lag<V> lag(int j) const {
+    const Decay<V> d(pace * V(rule.gap[j]));
+    const V lost = clock.gone(d, forth, back), then = max(xi - lost, V(0.0));
+    const V t = put.horizon * (lost * (xi + then) * fma(then, then, xi2));
+    const V slope = clock.scale * pace * fma(forth, d.left, back / d.left);  // twice d xi / d ln y
+    const V s = put.vol * sqrt(t);
+    return {t, put.horizon * V(2.0 * rule.weight[j]) * (then * then * then) * slope, s, V(1.0) / s};
+  }
+};
 
 /// What is interpolated: f = b (1 + e b), e = 1 / (2 ln(q / r)) for r < q, else 0.
 ///
@@ -188,13 +285,14 @@ REBALANCE_INLINE void gather(const double (&at)[L][N], const V* x, V* y) {
 
 /// Equation i of the system.
 template <bool tangents, class V, class Rule>
-void boundary_row(const Rule& rule, const Put<V>& p, const V* b, const V* f, int i,
-                  BoundarySystem<V, Rule::kNodes>& system) {
+void boundary_row(const Rule& rule, const Put<V>& p, const Clock<V, Rule::kStretched>& clock, const V* b, const V* f,
+                  int i, BoundarySystem<V, Rule::kNodes>& system) {
   constexpr int N = Rule::kNodes, L = Rule::kPoints;
   const V zero(0.0), one(1.0);
-  const V time = p.horizon * V(rule.time[i]), root = sqrt(p.horizon) * V(rule.root_time[i]);
-  const V deviation = p.vol * root, inverse_deviation = one / deviation, inverse_vol = one / p.vol;
-  const V mu = fnma(V(0.5) * p.vol, p.vol, p.rate - p.yield), drift = mu * root * inverse_vol;
+  const Moment<V, Rule> now(rule, p, clock, i);
+  const V time = now.time, root = now.root, deviation = now.deviation, inverse_deviation = now.inverse_deviation;
+  const V inverse_vol = one / p.vol, mu = fnma(V(0.5) * p.vol, p.vol, p.rate - p.yield);
+  const V drift = mu * root * inverse_vol, per_s = mu * inverse_vol * inverse_vol;
   const V b_here = b[i], inverse_boundary = american_exp(b_here) / p.limit;
 
   // f at the points
@@ -206,10 +304,9 @@ void boundary_row(const Rule& rule, const Put<V>& p, const V* b, const V* f, int
   V gain_rate = zero, gain_yield = zero;
   const auto limited = p.rate < p.yield;
   for (int j = 0; j < L; ++j) {
-    const V t = time * V(rule.step[j]), weight = time * V(rule.weight[j]), root_t = V(rule.root_step[j]);
-    const V inverse_s = inverse_deviation * V(rule.inverse_root_step[j]);
+    const auto [t, weight, s, inverse_s] = now.lag(j);
     const Bent<V> then(max(past[j], zero), p.bend);
-    const V minus = fma(then.b - b_here, inverse_s, drift * root_t), plus = fma(deviation, root_t, minus);
+    const V minus = fma(then.b - b_here, inverse_s, per_s * s), plus = minus + s;
     const V discounted = american_exp(fnma(V(0.5) * minus, minus, -p.rate * t)) * V(math::kInvSqrt2Pi) * weight;
     const Decay<V> decay(then.b);
     const V boundary = p.limit * decay.left;
@@ -295,10 +392,11 @@ void solve_in_place(BoundarySystem<V, N>& s) {
 
 /// One Newton step; b changes by at most a factor of two.
 template <bool tangents, class V, class Rule>
-void newton_step(const Rule& rule, const Put<V>& p, V* b, BoundarySystem<V, Rule::kNodes>& system) {
+void newton_step(const Rule& rule, const Put<V>& p, const Clock<V, Rule::kStretched>& clock, V* b,
+                 BoundarySystem<V, Rule::kNodes>& system) {
   V f[Rule::kNodes];
   for (int i = 0; i < Rule::kNodes; ++i) f[i] = b[i] * fma(p.bend, b[i], V(1.0));
-  for (int i = 0; i < Rule::kNodes; ++i) boundary_row<tangents>(rule, p, b, f, i, system);
+  for (int i = 0; i < Rule::kNodes; ++i) boundary_row<tangents>(rule, p, clock, b, f, i, system);
   solve_in_place<tangents>(system);
   for (int i = 0; i < Rule::kNodes; ++i) {
     const V step = system.right[0][i];
@@ -306,7 +404,7 @@ void newton_step(const Rule& rule, const Put<V>& p, V* b, BoundarySystem<V, Rule
   }
 }
 
-/// f as a Chebyshev series in xi, and its derivatives in vol, rate and yield.
+/// f as a Chebyshev series in y, and its derivatives in vol, rate and yield.
 template <class V, int N>
 struct Boundary {
   V series[4][N + 1];
@@ -315,26 +413,31 @@ struct Boundary {
 };
 
 template <class Rules, class V>
-void solve_boundary(const Rules& rules, const Put<V>& p, Boundary<V, Rules::Fine::kNodes>& boundary) {
+void solve_boundary(const Rules& rules, const Put<V>& p, const Clock<V, Rules::Fine::kStretched>& clock,
+                    Boundary<V, Rules::Fine::kNodes>& boundary) {
   constexpr int M = Rules::Coarse::kNodes, N = Rules::Fine::kNodes;
   const FirstGuess<V> guess(p);
   const V root_horizon = sqrt(p.horizon);
   V coarse[M], b[N];
   V drawn[M];
-  for (int i = 0; i < M; ++i) coarse[i] = drawn[i] = guess.at(p, root_horizon * V(rules.coarse.root_time[i]));
+  const auto guess_at = [&](double y) {
+    const V xi = clock.xi(y);
+    return guess.at(p, root_horizon * (xi * xi));
+  };
+  for (int i = 0; i < M; ++i) coarse[i] = drawn[i] = guess_at(rules.coarse.node[i]);
   {
     BoundarySystem<V, M> system;
-    for (int step = 0; step < Rules::kCoarseSteps; ++step) newton_step<false>(rules.coarse, p, coarse, system);
+    for (int step = 0; step < Rules::kCoarseSteps; ++step) newton_step<false>(rules.coarse, p, clock, coarse, system);
   }
   for (int i = 0; i < M; ++i) coarse[i] = math::log_ratio(max(coarse[i], V(1e-280)), drawn[i]).high;
   for (int i = 0; i < N; ++i) {
     V correction = V(rules.refinement.from[i][0]) * coarse[0];
     for (int k = 1; k < M; ++k) correction = fma(V(rules.refinement.from[i][k]), coarse[k], correction);
-    b[i] = guess.at(p, root_horizon * V(rules.fine.root_time[i])) * american_exp(min(max(correction, V(-3.0)), V(3.0)));
+    b[i] = guess_at(rules.fine.node[i]) * american_exp(min(max(correction, V(-3.0)), V(3.0)));
   }
   BoundarySystem<V, N> system;
-  for (int step = 1; step < Rules::kFineSteps; ++step) newton_step<false>(rules.fine, p, b, system);
-  newton_step<true>(rules.fine, p, b, system);
+  for (int step = 1; step < Rules::kFineSteps; ++step) newton_step<false>(rules.fine, p, clock, b, system);
+  newton_step<true>(rules.fine, p, clock, b, system);
 
   V moved(0.0);
   for (int i = 0; i < N; ++i) moved = max(abs(system.right[0][i]) * b[i], moved) + V(0.0) * system.right[0][i];
@@ -382,8 +485,8 @@ Window<V> premium_window(const Put<V>& p, V m, V a, V a_first, V root_years) {
 /// Close to the boundary the integrand changes on the scale sqrt(t) = x / vol, x = ln(s / B(T)), however small that is:
 /// with sqrt(t) = scale sinh(theta) it is smooth in theta.
 template <class Rules, class V>
-Premium<V> american_premium(const Rules& rules, const Put<V>& p, const Boundary<V, Rules::Fine::kNodes>& boundary,
-                            V spot, V log_spot) {
+Premium<V> american_premium(const Rules& rules, const Put<V>& p, const Clock<V, Rules::Fine::kStretched>& clock,
+                            const Boundary<V, Rules::Fine::kNodes>& boundary, V spot, V log_spot) {
   constexpr int N = Rules::Fine::kNodes, P = Rules::Premium::kPoints;
   const V zero(0.0), one(1.0), half(0.5);
   const V root_years = sqrt(p.years), inverse_vol = one / p.vol, inverse_spot = one / spot;
@@ -414,7 +517,7 @@ Premium<V> american_premium(const Rules& rules, const Put<V>& p, const Boundary<
     const V weight =
         V(rules.premium.weight[j]) * root * (reach * scale * (grown + shrunk));  // dt = 2 sqrt(t) d sqrt(t)
     const V left = max(p.years - t, zero) * inverse_horizon;
-    const V x2 = V(4.0) * sqrt(sqrt(min(left, one))) - V(2.0);
+    const V x2 = V(4.0) * clock.y(sqrt(sqrt(min(left, one)))) - V(2.0);
 
     // Clenshaw's sums of b and its three derivatives
     V b1[4] = {zero, zero, zero, zero}, b2[4] = {zero, zero, zero, zero};
@@ -487,8 +590,9 @@ struct American {
       const V own = select(call, in.spot, in.strike), other = select(call, in.strike, in.spot), inverse_own = one / own;
       const V spot = other * inverse_own, log_spot = select(call, -x.high, x.high);
       Boundary<V, Rules::Fine::kNodes> boundary;
-      solve_boundary(Rules::kRule, p, boundary);
-      const Premium<V> premium = american_premium(Rules::kRule, p, boundary, spot, log_spot);
+      const Clock<V, Rules::Fine::kStretched> clock(p);
+      solve_boundary(Rules::kRule, p, clock, boundary);
+      const Premium<V> premium = american_premium(Rules::kRule, p, clock, boundary, spot, log_spot);
 
       const V level = p.limit * american_exp(-boundary.last[0]);
       const V edge = select(call, in.strike / level, in.strike * level);

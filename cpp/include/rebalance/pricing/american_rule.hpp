@@ -6,25 +6,40 @@
 
 namespace rebalance::pricing {
 
-/// Collocation at N times and integrals of L points. With xi in (0, 1] the time to expiry is horizon xi^4: the boundary
-/// leaves its limit at expiry like sqrt(time), with logarithms, and in xi all of that is smooth enough for a
-/// polynomial.
+/// Collocation at N times and integrals of L points. A clock (american.hpp) tells the time of a node y in (0, 1].
 ///
-///   nodes      xi_i = sin^2(pi i / 2N), i = 1..N (Chebyshev; at xi = 0 the boundary is known)
-///   integrals  over [0, tau] as t = tau phi(y), phi' = 12 y (1 - y)^2, Gauss-Legendre in y: the weak singularities at
-///              both ends, sqrt(t) at 0 and the boundary's own at tau, are gone
-template <int N, int L>
-struct CollocationRule {
+///   nodes      y_i = sin^2(pi i / 2N), i = 1..N (Chebyshev; at y = 0 the boundary is known)
+///   integrals  over [0, tau_i], at the points of Points
+template <int N, int L, template <int, int> class Points>
+struct CollocationRule : Points<N, L> {
   static constexpr int kNodes = N, kPoints = L;
-  double node[N];       ///< xi_i
-  double time[N];       ///< xi_i^4
-  double root_time[N];  ///< xi_i^2
+  double node[N];              ///< y_i
+  double at[N][L][N];          ///< from the boundary's values at the nodes to its value at point j of integral i
+  double chebyshev[N + 1][N];  ///< from values at the nodes to coefficients of T_k(2 y - 1)
+};
+
+/// One clock for all options: time to expiry = horizon y^4. Where the rate is at least the yield, the boundary leaves
+/// its limit at expiry like sqrt(time), with logarithms, and in y all of that is smooth enough for a polynomial.
+///
+/// t = tau phi(v), phi' = 12 v (1 - v)^2, Gauss-Legendre in v: the weak singularities at both ends, sqrt(t) at 0 and
+/// the boundary's own at tau, are gone.
+template <int N, int L>
+struct FixedPoints {
+  static constexpr bool kStretched = false;
+  double time[N];       ///< y_i^4
+  double root_time[N];  ///< y_i^2
   double step[L];       ///< phi_j
   double root_step[L];  ///< sqrt(phi_j)
   double inverse_root_step[L];
-  double weight[L];            ///< of dt / tau
-  double at[N][L][N];          ///< from the boundary's values at the nodes to its value at time tau_i (1 - phi_j)
-  double chebyshev[N + 1][N];  ///< from values at the nodes to coefficients of T_k(2 xi - 1)
+  double weight[L];  ///< of dt / tau
+};
+
+/// A clock for each option: points at y_i (1 - v^2), Gauss-Legendre in v, which takes away sqrt(t) at 0.
+template <int N, int L>
+struct StretchedPoints {
+  static constexpr bool kStretched = true;
+  double gap[L];     ///< v_j^2
+  double weight[L];  ///< of dy / y_i
 };
 
 /// From a coarse rule's nodes to a fine rule's.
@@ -46,8 +61,8 @@ struct AmericanFast {
   static constexpr int kCoarseSteps = 3, kFineSteps = 2;
   static constexpr double kMoved =
       2e-3;  ///< the largest last step that counts as solved, relative to b: see american.hpp
-  using Coarse = CollocationRule<12, 12>;
-  using Fine = CollocationRule<32, 20>;
+  using Coarse = CollocationRule<12, 12, FixedPoints>;
+  using Fine = CollocationRule<32, 20, FixedPoints>;
   using Premium = PremiumRule<56>;
   Coarse coarse;
   Fine fine;
@@ -58,14 +73,14 @@ struct AmericanFast {
 
 struct AmericanAccurate {
   static constexpr const char* kName = "accurate";
-  static constexpr int kCoarseSteps = 4, kFineSteps = 3;
-  static constexpr double kMoved = 1e-4;
-  using Coarse = CollocationRule<16, 16>;
-  using Fine = CollocationRule<48, 32>;
+  static constexpr int kCoarseSteps = 5, kFineSteps = 2;
+  static constexpr double kMoved = 1e-2;
+  using Coarse = CollocationRule<24, 16, StretchedPoints>;
+  using Fine = CollocationRule<72, 36, StretchedPoints>;
   using Premium = PremiumRule<96>;
   Coarse coarse;
   Fine fine;
-  Refinement<48, 16> refinement;
+  Refinement<72, 24> refinement;
   Premium premium;
   static const AmericanAccurate kRule;
 };
