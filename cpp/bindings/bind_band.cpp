@@ -123,16 +123,15 @@ py::object local_band(const ArrayLike& variance_rate, const ArrayLike& penalty, 
 }
 
 std::string text_of(const BandColumns& self) {
-  std::string text("Band(");
-  if (!self.scalar) text.append("shape ").append(self.shape.text());
+  std::string text = self.scalar ? "Band(" : "Band(shape " + self.shape.text();
   for (int j = 0; j < kOutputs; ++j) {
     const py::object shown = self.scalar ? self.column[j]
                                          : py::module_::import("numpy").attr("array2string")(
                                                self.column[j], py::arg("threshold") = 6, py::arg("edgeitems") = 3);
-    text.append(self.scalar ? (j == 0 ? "" : ", ") : "\n  ").append(kOutputNames[j]).append("=");
-    text.append(std::string(py::str(shown)));
+    const std::string before = !self.scalar ? "\n  " : j > 0 ? ", " : "";
+    text += before + kOutputNames[j] + "=" + std::string(py::str(shown));
   }
-  return text.append(")");
+  return text + ")";
 }
 
 /// For pickle: the shape, or None for plain numbers, then the columns and the status.

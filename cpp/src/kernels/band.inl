@@ -42,9 +42,13 @@ REBALANCE_INLINE void band_pack(const PriceColumns& c, std::size_t row) noexcept
   }
 }
 
-template <class V>
+/// Wide packs, then narrow ones for what is left: a band is one long chain of dependent steps. No row's result depends
+/// on its pack.
+template <class Wide, class Narrow>
 void band_rows(const PriceColumns& c) noexcept {
-  for (std::size_t row = 0; row < c.rows; row += V::kWidth) band_pack<V>(c, row);
+  std::size_t row = 0;
+  for (; row + Wide::kWidth <= c.rows; row += Wide::kWidth) band_pack<Wide>(c, row);
+  for (; row < c.rows; row += Narrow::kWidth) band_pack<Narrow>(c, row);
 }
 
 }  // namespace rebalance::kernels
