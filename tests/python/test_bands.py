@@ -483,7 +483,7 @@ def test_the_amortisation_horizon_turns_one_step_into_the_band():
     x = np.linspace(0.0, 3 * a, 300_001)
     left = x[np.argmin(0.5 * h * c * x**2 + l * (3 * a - x))]
     assert left == pytest.approx(a, abs=2e-5 * a)
-    assert np.isnan(amortisation_horizon([0.0, 1.0], [1.0, -1.0], 0.1)).all()
+    assert np.array_equal(amortisation_horizon([0.0, 1.0], [1.0, -1.0], 0.1), [math.inf, math.nan], equal_nan=True)
 
 
 def test_vol_weighted_thresholds_where_they_are_right():

@@ -562,7 +562,7 @@ def amortisation_horizon(variance_rate: Numbers, penalty: Numbers, linear_cost: 
     Returns
     -------
     float or ndarray
-        Years. NaN where an input makes no sense, or nothing moves.
+        Years. Infinite where nothing moves: no cost is too high to be done with it. NaN where an input makes no sense.
 
     Examples
     --------
