@@ -26,7 +26,7 @@ N, FEW = 10_000, 50
 COLUMNS = ("trigger", "destination", "mean_square", "turnover", "trades_per_year", "cost_rate")
 
 
-def numpy_band(s2: np.ndarray, c: np.ndarray, l: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, ...]:  # noqa: E741
+def numpy_band(s2: np.ndarray, c: np.ndarray, l: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, ...]:
     unit = 12.0 * s2 / c
     p, q = np.cbrt(unit * l), np.sqrt(np.sqrt(unit * k))
     scale = np.maximum(p, q)
@@ -44,7 +44,7 @@ def numpy_band(s2: np.ndarray, c: np.ndarray, l: np.ndarray, k: np.ndarray) -> t
 
 
 @numba.njit(error_model="numpy")
-def numba_band(s2, c, l, k, a, b, mean_square, turnover, trades, cost):  # type: ignore[no-untyped-def]  # noqa: E741
+def numba_band(s2, c, l, k, a, b, mean_square, turnover, trades, cost):  # type: ignore[no-untyped-def]
     for i in range(len(s2)):
         unit = 12.0 * s2[i] / c[i]
         p, q = np.cbrt(unit * l[i]), np.sqrt(np.sqrt(unit * k[i]))
@@ -67,11 +67,14 @@ def numba_band(s2, c, l, k, a, b, mean_square, turnover, trades, cost):  # type:
         cost[i] = c[i] * (a[i] * a[i] + a[i] * b[i] + b[i] * b[i]) / 6
 
 
-def scipy_band(s2: float, c: float, l: float, k: float) -> tuple[float, float]:  # noqa: E741
+def scipy_band(s2: float, c: float, l: float, k: float) -> tuple[float, float]:
     beta = c / (3 * s2)
     log_ratio = 3 * np.log(k) + np.log(beta) - 4 * np.log(l)
     t = brentq(
-        lambda t: 9 * np.log1p(-t) - np.log(64.0) - 4 * np.log(t) - np.log1p(t) - log_ratio, 1e-12, 1 - 1e-12, xtol=1e-15
+        lambda t: 9 * np.log1p(-t) - np.log(64.0) - 4 * np.log(t) - np.log1p(t) - log_ratio,
+        1e-12,
+        1 - 1e-12,
+        xtol=1e-15,
     )
     a = (l / (beta * t * (1 + t))) ** (1 / 3)
     return a, t * a
@@ -83,7 +86,7 @@ def main() -> None:
     gamma = 10 ** random.uniform(-7, -4, N)
     cost, ticket = random.uniform(2e-4, 1e-3, N), 10 ** random.uniform(-1, 1.5, N)
     s2, c = (gamma * vol * spot) ** 2, np.full(N, aversion * (vol * spot) ** 2)
-    l, out = cost * spot, Band(N)  # noqa: E741
+    l, out = cost * spot, Band(N)
     arrays = [np.empty(N) for _ in COLUMNS]
 
     ours = local_band(s2, c, l, ticket)
@@ -98,9 +101,7 @@ def main() -> None:
     works: dict[str, Callable[[], object]] = {
         "NumPy, Newton": lambda: numpy_band(s2, c, l, ticket),
         "numba, Newton": lambda: numba_band(s2, c, l, ticket, *arrays),
-        f"SciPy, brentq ({FEW} options)": lambda: [
-            scipy_band(s2[i], c[i], l[i], ticket[i]) for i in range(FEW)
-        ],
+        f"SciPy, brentq ({FEW} options)": lambda: [scipy_band(s2[i], c[i], l[i], ticket[i]) for i in range(FEW)],
     }
     for isa in rc.supported_isas():
         works[f"local_band, {isa}"] = _on(isa, lambda: local_band(s2, c, l, ticket, out=out))

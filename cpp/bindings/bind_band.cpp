@@ -134,16 +134,18 @@ std::string text_of(const BandColumns& self) {
   return text + ")";
 }
 
+using State = py::typing::Tuple<py::object, py::ellipsis>;
+
 /// For pickle: the shape, or None for plain numbers, then the columns and the status.
-py::tuple state_of(const BandColumns& self) {
+State state_of(const BandColumns& self) {
   py::tuple state(kOutputs + 2);
   state[0] = self.scalar ? py::object(py::none()) : py::object(shape_tuple(self.shape));
   for (int j = 0; j < kOutputs; ++j) state[static_cast<std::size_t>(j) + 1] = self.column[j];
   state[kOutputs + 1] = self.scalar ? py::object(py::int_(py::cast<int>(py::int_(self.status)))) : self.status;
-  return state;
+  return State(state);
 }
 
-BandColumns from_state(const py::tuple& state) {
+BandColumns from_state(const State& state) {
   if (state.size() != kOutputs + 2) throw py::value_error("this is not the state of a Band");
   if (py::object(state[0]).is_none()) {
     double values[kOutputs];
@@ -165,8 +167,8 @@ void bind_band(py::module_& m) {
   band.def(py::init([](const py::object& shape) { return BandColumns(shape_of(shape)); }), py::arg("shape"),
            "Uninitialised arrays to hand to ``local_band`` as ``out=``.");
   for (int j = 0; j < kOutputs; ++j) {
-    band.def_property_readonly(kOutputNames[j], [j](const BandColumns& self) { return self.column[j]; },
-                               kOutputDocs[j]);
+    band.def_property_readonly(
+        kOutputNames[j], [j](const BandColumns& self) { return self.column[j]; }, kOutputDocs[j]);
   }
   band.def_property_readonly(
       "status", [](const BandColumns& self) { return self.status; },

@@ -161,14 +161,15 @@ void bind_trigger(py::module_& m) {
   trigger.def(
       "add_hedge_band",
       [](Trigger& self, const ArrayLike& risk_aversion, const ArrayLike& cost, const ArrayLike& fixed_cost,
-         const ArrayLike& vol) {
+         const ArrayLike& vol, const ArrayLike& least) {
         const std::size_t n = self.n_underlyings();
         self.add(HedgeBand{as_column(risk_aversion, "risk_aversion", n, "underlyings").copy(),
                            as_column(cost, "cost", n, "underlyings").copy(),
                            as_column(fixed_cost, "fixed_cost", n, "underlyings").copy(),
-                           as_column(vol, "vol", n, "underlyings").copy()});
+                           as_column(vol, "vol", n, "underlyings").copy(),
+                           as_column(least, "least", n, "underlyings").copy()});
       },
-      py::arg("risk_aversion"), py::arg("cost"), py::arg("fixed_cost"), py::arg("vol"));
+      py::arg("risk_aversion"), py::arg("cost"), py::arg("fixed_cost"), py::arg("vol"), py::arg("least"));
   trigger.def(
       "join",
       [](Trigger& self, const std::string& how, std::uint32_t count) {

@@ -451,9 +451,9 @@ void Engine::size() noexcept {
     if (p.outcome != Outcome::trade || std::isnan(targets_.weight[u])) continue;
     const auto row = static_cast<std::size_t>(settings_.hedge[u]);
     const double notional = contract_notional(*instruments_, row, hedge_price(u));
-    const double left = destination(settings_.action, settings_.fraction, p.drift[Quantity::weight],
-                                    trigger_state_.edge(u, Quantity::weight),
-                                    trigger_state_.destination(u, Quantity::weight));
+    const double left =
+        destination(settings_.action, settings_.fraction, p.drift[Quantity::weight],
+                    trigger_state_.edge(u, Quantity::weight), trigger_state_.destination(u, Quantity::weight));
     weight_trades_.push_back({p.weight * plan_.equity, targets_.weight[u] + left,
                               contract_cost(*instruments_, row, notional, 0.0) / notional});
   }
@@ -472,8 +472,8 @@ void Engine::size_one(std::size_t u, double equity_after) noexcept {
   const bool weight = !std::isnan(targets_.weight[u]);
   const Quantity quantity = weight ? Quantity::weight : Quantity::delta;
   const double drift = p.drift[quantity], edge = trigger_state_.edge(u, quantity);
-  const double left = destination(settings_.action, settings_.fraction, drift, edge,
-                                  trigger_state_.destination(u, quantity));
+  const double left =
+      destination(settings_.action, settings_.fraction, drift, edge, trigger_state_.destination(u, quantity));
   if (weight && !(equity_after > 0.0)) {
     p.outcome = Outcome::no_equity;
     return;

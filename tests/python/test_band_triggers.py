@@ -101,6 +101,19 @@ def test_a_hedge_band_follows_the_market():
             assert fine.tick(NOW).outcome[0] in (outcome, "below_lot" if factor > 1 else outcome), (index, factor)
 
 
+def test_a_band_has_a_floor_where_there_is_no_gamma():
+    """Its trigger waits, its destination does not move: without gamma, the target."""
+    book, market = desk([0.0] * 6)
+    book.set_quantity("PERP", 400.0)
+    for floor, left in ((0.5, 0.4), (0.3, 0.0)):
+        trigger = HedgeBand(risk_aversion=AVERSION, cost=COST, vol=VOL, least=floor)
+        plan = engine(book, market, trigger, action="band").tick(NOW)
+        assert plan.drift_after["delta"][0] == pytest.approx(left, abs=1e-12)
+    assert repr(trigger).endswith("least=0.3)")
+    with pytest.raises(ValueError, match=r"least\[0\] must be at least 0"):
+        HedgeBand(AVERSION, COST, VOL, least=-0.1).build(["A"])
+
+
 def test_a_band_in_the_tick_has_the_same_bits_on_fused_instruction_sets():
     book, market = desk([10.0, -3.0, 2.0, 4.0, -1.0, 5.0])
     trigger = HedgeBand(risk_aversion=AVERSION, cost=COST, vol=VOL, fixed_cost=GAS)
@@ -116,13 +129,13 @@ def test_a_local_band_of_weights_jumps_inside():
     market.set_prices([100.0, 50.0])
     market.set_index("A", 100.0)
     market.set_index("B", 50.0)
-    s2, c, l, k = 0.0225, 1.08, 0.001, 2e-4  # noqa: E741
+    s2, c, l, k = 0.0225, 1.08, 0.001, 2e-4
     band = local_band(s2, c, l, k)
     for weight, acts in ((0.5 + 0.99 * band.trigger, False), (0.5 + 1.01 * band.trigger, True), (0.1, True)):
         book = Book(instruments, [weight * 10, (1 - weight) * 20])
-        plan = Engine(
-            book, market, Targets(weight={"A": 0.5}), LocalBand("weight", s2, c, l, k), action="band"
-        ).tick(NOW)
+        plan = Engine(book, market, Targets(weight={"A": 0.5}), LocalBand("weight", s2, c, l, k), action="band").tick(
+            NOW
+        )
         assert plan.outcome == ["trade" if acts else "hold", "no_target"]
         left = math.copysign(band.destination, weight - 0.5) if acts else weight - 0.5
         assert plan.drift_after["weight"][0] == pytest.approx(left, abs=1e-6)
@@ -172,7 +185,11 @@ def test_underlyings_that_a_mapping_leaves_out_never_fire():
         (lambda: HedgeBand(0.0, 0.001, 0.6).build(["A"]), ValueError, r"risk_aversion\[0\] must be above 0 and finite"),
         (lambda: HedgeBand(1e-4, 0.001, -0.6).build(["A"]), ValueError, r"vol\[0\] must be at least 0, got -0.6"),
         (lambda: HedgeBand(1e-4, -0.001, 0.6).build(["A"]), ValueError, r"cost\[0\] must be at least 0"),
-        (lambda: HedgeBand(1e-4, math.inf, 0.6).build(["A"]), ValueError, "of A: cost inf and fixed_cost 0 must be finite"),
+        (
+            lambda: HedgeBand(1e-4, math.inf, 0.6).build(["A"]),
+            ValueError,
+            "of A: cost inf and fixed_cost 0 must be finite",
+        ),
         (lambda: HedgeBand(1e-4, 0.001, 0.6, math.nan).build(["A"]), ValueError, "must be finite"),
     ],
 )

@@ -98,7 +98,7 @@ ordinary = st.floats(1e-9, 1e9)
 
 
 @given(s2=ordinary, c=ordinary, l=costs)
-def test_without_a_fixed_cost_the_edge_is_where_trades_end(s2, c, l):  # noqa: E741
+def test_without_a_fixed_cost_the_edge_is_where_trades_end(s2, c, l):
     band = local_band(s2, c, l)
     assert band.trigger == pytest.approx((3 * l * s2 / (2 * c)) ** (1 / 3), rel=1e-14)
     assert band.destination == pytest.approx(band.trigger, rel=3e-16)
@@ -116,7 +116,7 @@ def test_without_a_linear_cost_trades_end_at_the_target(s2, c, k):
 
 
 @given(s2=ordinary, c=ordinary, l=costs, k=costs)
-def test_both_equations_hold_and_the_cost_is_what_it_is_made_of(s2, c, l, k):  # noqa: E741
+def test_both_equations_hold_and_the_cost_is_what_it_is_made_of(s2, c, l, k):
     band = local_band(s2, c, l, k)
     with mp.workdps(40):
         a, b = mp.mpf(band.trigger), mp.mpf(band.destination)
@@ -130,7 +130,7 @@ def test_both_equations_hold_and_the_cost_is_what_it_is_made_of(s2, c, l, k):  #
 
 
 @given(s2=ordinary, c=ordinary, l=costs, k=costs, which=st.integers(0, 3), factor=st.floats(1.01, 100.0))
-def test_a_band_widens_with_variance_and_costs_and_narrows_with_the_penalty(s2, c, l, k, which, factor):  # noqa: E741
+def test_a_band_widens_with_variance_and_costs_and_narrows_with_the_penalty(s2, c, l, k, which, factor):
     before = [s2, c, l, k]
     after = [x * factor if i == which else x for i, x in enumerate(before)]
     one, two = local_band(*before), local_band(*after)
@@ -145,7 +145,7 @@ def test_a_band_widens_with_variance_and_costs_and_narrows_with_the_penalty(s2, 
 
 
 @given(s2=ordinary, c=ordinary, l=costs, k=costs, powers=st.tuples(*[st.integers(-20, 20)] * 3))
-def test_units_of_size_time_and_money_do_not_matter(s2, c, l, k, powers):  # noqa: E741
+def test_units_of_size_time_and_money_do_not_matter(s2, c, l, k, powers):
     size, time, money = (10.0**p for p in powers)
     band = local_band(s2, c, l, k)
     other = local_band(s2 * size**2 / time, c * money / (size**2 * time), l * money / size, k * money)
@@ -157,7 +157,7 @@ def test_units_of_size_time_and_money_do_not_matter(s2, c, l, k, powers):  # noq
 
 def test_no_other_band_costs_less():
     """Its cost rate is least among all (trigger, destination): the optimum, not only a root."""
-    s2, c, l, k = 0.2, 3.0, 0.5, 2.0  # noqa: E741
+    s2, c, l, k = 0.2, 3.0, 0.5, 2.0
     band = local_band(s2, c, l, k)
     for factor in np.linspace(0.5, 2.0, 31):
         for share in np.linspace(0.0, 0.9, 31):
@@ -368,7 +368,9 @@ def test_zakamoulines_band_is_his_formula():
     gamma = bsm(s, 100.0, vol, t, 1, r).gamma
     with mp.workdps(30):
         factor = (mp.exp(-r * t) / vol) ** mp.mpf("0.25")
-        width = mp.mpf(cost) / (g * s * vol**2 * t) + mp.mpf("1.12") * mp.mpf(cost) ** mp.mpf("0.31") * factor * mp.sqrt(gamma / g)
+        width = mp.mpf(cost) / (g * s * vol**2 * t) + mp.mpf("1.12") * mp.mpf(cost) ** mp.mpf(
+            "0.31"
+        ) * factor * mp.sqrt(gamma / g)
         k = mp.mpf("4.76") * mp.mpf(cost) ** mp.mpf("0.78") * factor * mp.mpf(g * s * s * gamma) ** mp.mpf("0.15")
         short, long = vol * mp.sqrt(1 + k), vol * mp.sqrt(1 - k)
     sold, bought = (zakamouline(s, gamma, vol, t, cost, g, rate=r, short=x) for x in (True, False))
@@ -444,7 +446,9 @@ def test_one_position_and_equal_positions_are_known():
     assert batch.trades_per_year == pytest.approx(band.trades_per_year, rel=1e-14)
     for d in (2, 5):  # theory 3.3: radius^4 = 4 (d + 2) k s2 / c
         same = trigger_matrix(np.eye(d) * 0.04, np.eye(d) * 3.0, 0.01)
-        assert same.matrix == pytest.approx(np.eye(d) / math.sqrt(4 * (d + 2) * 0.01 * 0.04 / 3.0), rel=1e-13, abs=1e-13)
+        assert same.matrix == pytest.approx(
+            np.eye(d) / math.sqrt(4 * (d + 2) * 0.01 * 0.04 / 3.0), rel=1e-13, abs=1e-13
+        )
 
 
 def test_a_batch_fires_outside_its_ellipse():
@@ -459,7 +463,10 @@ def test_a_batch_fires_outside_its_ellipse():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([[1.0, 2.0], [2.0, 1.0]], [1.0, 1.0], 1.0), "variance_rate must be positive definite; its least eigenvalue is -1"),
+        (
+            ([[1.0, 2.0], [2.0, 1.0]], [1.0, 1.0], 1.0),
+            "variance_rate must be positive definite; its least eigenvalue is -1",
+        ),
         (([1.0, 1.0], [[1.0, 2.0], [2.0, 1.0]], 1.0), "penalty must be positive semidefinite"),
         (([1.0, 1.0], [0.0, 0.0], 1.0), "penalty must be positive semidefinite and not 0"),
         (([1.0, 1.0], [1.0, 1.0, 1.0], 1.0), r"variance_rate has shape \(2, 2\), but penalty has shape \(3, 3\)"),
@@ -476,7 +483,7 @@ def test_matrices_that_make_no_sense_are_refused_in_words(arguments, message):
 
 def test_the_amortisation_horizon_turns_one_step_into_the_band():
     """Theory 4.3: h = l / (c a) = 2 a^2 / (3 s2)."""
-    s2, c, l = 0.0225, 0.72, 0.001  # noqa: E741
+    s2, c, l = 0.0225, 0.72, 0.001
     a, h = local_band(s2, c, l).trigger, amortisation_horizon(s2, c, l)
     assert h == pytest.approx(2 * a * a / (3 * s2), rel=1e-14)
     # one step: min h c (a' )^2 / 2 + l |trade| from far outside leaves the deviation at which h c x = l
@@ -497,7 +504,9 @@ def test_vol_weighted_thresholds_where_they_are_right():
     assert jump**2 / 6 == pytest.approx(a**2 / 3, rel=1e-14), "the same mean square"
     for vol in (0.3, 0.6):
         band = local_band((0.25 * vol) ** 2, 3 * vol**2, 0.001, 1e-4)
-        assert frequency_band((0.25 * vol) ** 2, band.trades_per_year, band.destination) == pytest.approx(band.trigger, rel=1e-13)
+        assert frequency_band((0.25 * vol) ** 2, band.trades_per_year, band.destination) == pytest.approx(
+            band.trigger, rel=1e-13
+        )
     assert frequency_band(4 * s2, 12) == pytest.approx(2 * frequency_band(s2, 12), rel=1e-15)
     assert math.isnan(frequency_band(s2, 0.0))
     with pytest.raises(ValueError, match="'edge' or 'target', got 'middle'"):
@@ -507,7 +516,7 @@ def test_vol_weighted_thresholds_where_they_are_right():
 def test_the_calendar_needs_half_as_much_again():
     """Theory 3.2: the best clock costs 1.563 bands without a fixed cost and sqrt(3) without a linear one."""
     s2, c = 0.04, 3.0
-    for l, k, wanted in ((0.001, 0.0, 1.563), (0.0, 0.001, math.sqrt(3))):  # noqa: E741
+    for l, k, wanted in ((0.001, 0.0, 1.563), (0.0, 0.001, math.sqrt(3))):
         dt = np.geomspace(1e-6, 10.0, 400_001)
         clock = c * s2 * dt / 4 + l * np.sqrt(2 * s2 / (math.pi * dt)) + k / dt
         assert clock.min() / local_band(s2, c, l, k).cost_rate == pytest.approx(wanted, abs=5e-4)

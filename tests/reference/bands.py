@@ -38,7 +38,7 @@ def text(x: Any) -> str:
 # --- bands ---
 
 
-def roots(s2: mpf, c: mpf, l: mpf, k: mpf) -> tuple[mpf, mpf]:  # noqa: E741
+def roots(s2: mpf, c: mpf, l: mpf, k: mpf) -> tuple[mpf, mpf]:
     """Trigger and destination."""
     beta = c / (3 * s2)
     if k == 0:
@@ -69,7 +69,7 @@ def roots(s2: mpf, c: mpf, l: mpf, k: mpf) -> tuple[mpf, mpf]:  # noqa: E741
 
 def band(row: list[float]) -> list[mpf]:
     mp.mp.dps = DIGITS_INSIDE
-    s2, c, l, k = map(mpf, row)  # noqa: E741
+    s2, c, l, k = map(mpf, row)
     # a - b is taken from a and b: as many more digits as may cancel
     mp.mp.dps = DIGITS_INSIDE + 500
     a, b = roots(s2, c, l, k)
@@ -87,11 +87,11 @@ def problems() -> Iterator[tuple[str, list[float]]]:
     for _ in range(ROWS):
         yield "ordinary", [tens(-6, 4), tens(-6, 4), tens(-6, 4), tens(-6, 4)]
     for _ in range(ROWS):  # the ratio k^3 beta / l^4 from 1e-300 to 1e300
-        s2, c, l = tens(-3, 3), tens(-3, 3), tens(-3, 3)  # noqa: E741
+        s2, c, l = tens(-3, 3), tens(-3, 3), tens(-3, 3)
         k = mp.cbrt(mpf(10) ** draw.uniform(-300, 300) * mpf(l) ** 4 * 3 * mpf(s2) / mpf(c))
         yield "ratio", [s2, c, l, float(k)]
     for _ in range(ROWS):  # both costs weigh alike: neither limit is near
-        s2, c, l = tens(-30, 30), tens(-30, 30), tens(-30, 30)  # noqa: E741
+        s2, c, l = tens(-30, 30), tens(-30, 30), tens(-30, 30)
         k = mp.cbrt(mpf(10) ** draw.uniform(-3, 1) * mpf(l) ** 4 * 3 * mpf(s2) / mpf(c))
         yield "alike", [s2, c, l, float(k)]
     for _ in range(ROWS):
@@ -127,7 +127,8 @@ def region(row: list[float]) -> list[mpf]:
     target = mu / unit
     start = unit * mp.cbrt(3 / (4 * g) * (target * (1 - target)) ** 2 * eps)
     gap = mp.findroot(slack, (start, start * mpf("0.99")), tol=mpf(10) ** -70, maxsteps=60)
-    assert abs(slack(gap)) < mpf(10) ** -45 and gap > 0
+    assert abs(slack(gap)) < mpf(10) ** -45
+    assert gap > 0
     return [(mu - gap) / unit, (mu + gap) / unit, gap]
 
 
@@ -160,7 +161,8 @@ def matrix(row: list[float]) -> list[mpf]:
 
     starts = [mp.sqrt(c11 / (16 * k * v11)), mpf(0), mp.sqrt(c22 / (16 * k * v22))]
     m = mp.findroot(equations, starts, tol=mpf(10) ** -60, maxsteps=100)
-    assert m[0] > 0 and m[0] * m[2] > m[1] ** 2
+    assert m[0] > 0
+    assert m[0] * m[2] > m[1] ** 2
     return [m[0], m[1], m[2], 2 * k * (v11 * m[0] + 2 * v12 * m[1] + v22 * m[2])]
 
 

@@ -34,10 +34,23 @@ inline constexpr int kRowStatusCount = 17;
 }
 
 [[nodiscard]] constexpr std::string_view to_string(RowStatus status) noexcept {
-  constexpr std::string_view kWords[kRowStatusCount] = {
-      "ok",      "at_expiry", "zero_vol", "not_a_number",    "infinite",     "nonpositive_price", "negative_vol",
-      "expired", "bad_phi",   "stale",    "below_intrinsic", "at_intrinsic", "above_upper_bound", "two_boundaries",
-      "unsolved", "nonpositive_penalty", "negative_cost"};
+  constexpr std::string_view kWords[kRowStatusCount] = {"ok",
+                                                        "at_expiry",
+                                                        "zero_vol",
+                                                        "not_a_number",
+                                                        "infinite",
+                                                        "nonpositive_price",
+                                                        "negative_vol",
+                                                        "expired",
+                                                        "bad_phi",
+                                                        "stale",
+                                                        "below_intrinsic",
+                                                        "at_intrinsic",
+                                                        "above_upper_bound",
+                                                        "two_boundaries",
+                                                        "unsolved",
+                                                        "nonpositive_penalty",
+                                                        "negative_cost"};
   const auto i = static_cast<unsigned>(status);
   return i < kRowStatusCount ? kWords[i] : "unknown";
 }

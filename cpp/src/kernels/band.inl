@@ -1,4 +1,5 @@
-/// Local bands of whole columns, written once for every instruction set. in and out: the fields of BandProblem and Band.
+/// Local bands of whole columns, written once for every instruction set. in and out: the fields of BandProblem and
+/// Band.
 #pragma once
 
 #include "rebalance/kernels.hpp"

@@ -101,6 +101,7 @@ void Trigger::add(HedgeBand leaf) {
   check_column("hedge band fixed_cost", leaf.fixed_cost, n_underlyings_);
   check_column("hedge band vol", leaf.vol, n_underlyings_);
   check_positive("hedge band vol", leaf.vol);
+  check_column("hedge band least", leaf.least, n_underlyings_);
   push({Step::hedge_band, static_cast<std::uint32_t>(hedge_bands_.size())});
   hedge_bands_.push_back(std::move(leaf));
 }
@@ -153,7 +154,7 @@ void TriggerState::note(std::size_t u, std::size_t leaf, Quantity q, double edge
   reasons_[u] |= std::uint64_t{1} << leaf;
 }
 
-/// Triggers and destinations of every underlying, to the first two columns of band_out_; NaN where there is none.
+/// Triggers and destinations of every underlying, to the first two columns of band_out_; NaN where there is no band.
 void TriggerState::evaluate(const HedgeBand& band, const std::vector<Row>& rows) noexcept {
   const std::size_t lanes = band_status_.size();
   PriceColumns c{};
@@ -171,6 +172,8 @@ void TriggerState::evaluate(const HedgeBand& band, const std::vector<Row>& rows)
     fixed_cost[u] = band.fixed_cost[u];
   }
   active_kernels().local_band(c);
+  double* width = c.out[0];
+  for (std::size_t u = 0; u < rows.size(); ++u) width[u] = width[u] < band.least[u] ? band.least[u] : width[u];
 }
 
 bool TriggerState::calendar_due(const Trigger& trigger, Nanos now_ns) const noexcept {

@@ -96,9 +96,11 @@ def hedge_band(
     cost
         One way, as a fraction of what is traded.
     risk_aversion
-        Absolute, per unit of quote currency; of wealth at expiry if ``years`` and ``rate`` are given.
+        Absolute, per unit of quote currency.
     fixed_cost
         Quote currency per trade.
+    years, rate
+        To expiry, if the risk aversion is of wealth then and not of wealth now.
 
     Returns
     -------
@@ -115,12 +117,13 @@ def hedge_band(
     with np.errstate(all="ignore"):
         swing = _array(gamma, "gamma") * deviation
         aversion = _array(risk_aversion, "risk_aversion") * np.exp(_array(rate, "rate") * _array(years, "years"))
-        return local_band(
+        band: Band = local_band(
             _plain(swing * swing),
             _plain(aversion * deviation * deviation),
             _plain(_array(cost, "cost") * spot),
             _plain(_array(fixed_cost, "fixed_cost")),
         )
+    return band
 
 
 def whalley_wilmott(
@@ -137,7 +140,9 @@ def whalley_wilmott(
     cost
         One way, as a fraction of what is traded.
     risk_aversion
-        Absolute, per unit of quote currency; of wealth at expiry if ``years`` and ``rate`` are given.
+        Absolute, per unit of quote currency.
+    years, rate
+        To expiry, if the risk aversion is of wealth then and not of wealth now.
 
     Returns
     -------
@@ -192,12 +197,13 @@ def weight_band(
     with np.errstate(all="ignore"):
         share = _array(weight, "weight")
         swing = share * (1.0 - share) * vol
-        return local_band(
+        band: Band = local_band(
             _plain(swing * swing),
             _plain(_array(risk_aversion, "risk_aversion") * vol * vol),
             _plain(_array(cost, "cost")),
             _plain(_array(fixed_cost, "fixed_cost")),
         )
+    return band
 
 
 def gas_band(
@@ -593,14 +599,16 @@ def frequency_band(variance_rate: Numbers, trades_per_year: Numbers, destination
     >>> round(frequency_band((0.25 * 0.6) ** 2, 12), 6)
     0.043301
     """
-    s2, n, b = _array(variance_rate, "variance_rate"), _array(trades_per_year, "trades_per_year"), _array(destination, "destination")
+    s2, n, b = (
+        _array(variance_rate, "variance_rate"),
+        _array(trades_per_year, "trades_per_year"),
+        _array(destination, "destination"),
+    )
     with np.errstate(all="ignore"):
         return _plain(np.sqrt(np.where((n > 0.0) & (s2 >= 0.0), s2 / n + b * b, np.nan)))
 
 
-def tracking_error_band(
-    tracking_error: Numbers, vol: Numbers, destination: Literal["edge", "target"] = "edge"
-) -> Any:
+def tracking_error_band(tracking_error: Numbers, vol: Numbers, destination: Literal["edge", "target"] = "edge") -> Any:
     """The trigger that keeps so much tracking error: sqrt(3) tracking_error / vol to the edge, sqrt(6) to the target.
 
     It is inversely proportional to vol: with a fixed budget of error, a band narrows in a volatile market.
@@ -654,5 +662,8 @@ def _symmetric(value: npt.ArrayLike, name: str) -> FloatArray:
     if not np.all(np.isfinite(matrix)):
         raise ValueError(f"{name} must be finite")
     if np.abs(matrix - matrix.T).max() > 1e-12 * np.abs(matrix).max():
-        raise ValueError(f"{name} must be symmetric; it differs from its transpose by {np.abs(matrix - matrix.T).max()}")
-    return 0.5 * (matrix + matrix.T)
+        raise ValueError(
+            f"{name} must be symmetric; it differs from its transpose by {np.abs(matrix - matrix.T).max()}"
+        )
+    symmetric: FloatArray = 0.5 * (matrix + matrix.T)
+    return symmetric

@@ -200,7 +200,7 @@ class LocalBand(_Condition):
         columns = [per_underlying(x, underlyings, name, 1.0) for x, name in zip(given, names, strict=True)]
         band = _core.local_band(*columns)
         watched = _watched(given, underlyings)
-        for u in np.flatnonzero(watched & (band.status != _core.RowStatus.ok)):
+        for u in map(int, np.flatnonzero(watched & (band.status != _core.RowStatus.ok))):
             values = ", ".join(f"{name} {column[u]:g}" for name, column in zip(names, columns, strict=True))
             status = _core.RowStatus(band.status[u]).name
             raise ValueError(f"the local band on {self.quantity} of {underlyings[u]} is {status}: {values}")
@@ -222,7 +222,7 @@ class HedgeBand(_Condition):
 
     The gamma is that of the delta that is held (d delta/dF in the book's numeraire), the price is the index. Without a
     fixed cost it is the band of Whalley and Wilmott, and ``vol`` changes nothing. A book without gamma has a band of no
-    width; join a threshold with ``&`` for a least one.
+    width: nothing will move its delta, so any drift is worth correcting, once.
 
     Parameters
     ----------
@@ -235,12 +235,15 @@ class HedgeBand(_Condition):
         Of the index, per square root of a year; a forecast if you have one.
     fixed_cost
         Quote currency per trade.
+    least
+        The trigger is at least this, in the delta target's unit; the destination stays where it is.
     """
 
     risk_aversion: PerUnderlying
     cost: PerUnderlying
     vol: PerUnderlying
     fixed_cost: PerUnderlying = 0.0
+    least: PerUnderlying = 0.0
 
     def _add_to(self, built: _core.Trigger, underlyings: Sequence[str]) -> None:
         given = [self.risk_aversion, self.cost, self.fixed_cost, self.vol]
@@ -249,13 +252,17 @@ class HedgeBand(_Condition):
             per_underlying(x, underlyings, f"hedge band {name}", 1.0) for x, name in zip(given, names, strict=True)
         )
         watched = _watched(given, underlyings)
-        for u in np.flatnonzero(watched & ~(np.isfinite(cost) & np.isfinite(fixed))):
-            raise ValueError(f"hedge band of {underlyings[u]}: cost {cost[u]:g} and fixed_cost {fixed[u]:g} must be finite")
-        built.add_hedge_band(aversion, np.where(watched, cost, np.inf), fixed, vol)
+        for u in map(int, np.flatnonzero(watched & ~(np.isfinite(cost) & np.isfinite(fixed)))):
+            raise ValueError(
+                f"hedge band of {underlyings[u]}: cost {cost[u]:g} and fixed_cost {fixed[u]:g} must be finite"
+            )
+        least = per_underlying(self.least, underlyings, "hedge band least", 0.0)
+        built.add_hedge_band(aversion, np.where(watched, cost, np.inf), fixed, vol, least)
 
     def __repr__(self) -> str:
         fixed = f", fixed_cost={self.fixed_cost!r}" if np.any(_entries(self.fixed_cost)) else ""
-        return f"HedgeBand(risk_aversion={self.risk_aversion!r}, cost={self.cost!r}, vol={self.vol!r}{fixed})"
+        least = f", least={self.least!r}" if np.any(_entries(self.least)) else ""
+        return f"HedgeBand(risk_aversion={self.risk_aversion!r}, cost={self.cost!r}, vol={self.vol!r}{fixed}{least})"
 
 
 @dataclass(frozen=True, repr=False)

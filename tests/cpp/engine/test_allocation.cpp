@@ -86,7 +86,7 @@ TEST("nor do forwards that move the vols of a surface") {
 TEST("nor do bands that are made anew from the gamma of every tick") {
   desk::Desk d = desk::make(300, 9);
   Trigger trigger(2);
-  trigger.add(HedgeBand{{1e-4, 1e-3}, {5e-4, 5e-4}, {2.0, 0.0}, {0.6, 0.8}});
+  trigger.add(HedgeBand{{1e-4, 1e-3}, {5e-4, 5e-4}, {2.0, 0.0}, {0.6, 0.8}, {0.0, 0.1}});
   trigger.add(LocalBand{Quantity::vega, {100.0, HUGE_VAL}, {50.0, 0.0}});
   trigger.join(Trigger::Step::any, 2);
   Targets targets;

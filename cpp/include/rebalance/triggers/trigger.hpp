@@ -57,6 +57,7 @@ struct HedgeBand {
   std::vector<double> cost;           ///< one way, as a fraction of what is traded
   std::vector<double> fixed_cost;     ///< quote currency per trade
   std::vector<double> vol;            ///< of the index, per square root of a year, above 0
+  std::vector<double> least;          ///< the trigger is at least this, as the delta target
 };
 
 /// The tree, flattened: leaves in the order they are evaluated, then joins in postfix order.
