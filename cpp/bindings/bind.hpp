@@ -13,5 +13,6 @@ void bind_book(pybind11::module_& m);
 void bind_engine(pybind11::module_& m);
 void bind_sizing(pybind11::module_& m);
 void bind_surface(pybind11::module_& m);
+void bind_band(pybind11::module_& m);
 
 }  // namespace rebalance::bindings

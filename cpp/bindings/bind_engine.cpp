@@ -66,7 +66,9 @@ Action action_named(const std::string& name) {
   if (name == "target") return Action::to_target;
   if (name == "edge") return Action::to_edge;
   if (name == "fraction") return Action::fraction;
-  throw py::value_error("unknown action '" + name + "'; the actions are: target, edge, or a fraction between 0 and 1");
+  if (name == "band") return Action::to_band;
+  throw py::value_error("unknown action '" + name +
+                        "'; the actions are: target, edge, band, or a fraction between 0 and 1");
 }
 
 std::unique_ptr<BoundEngine> make_engine(std::shared_ptr<Book> book, std::shared_ptr<Market> market,
@@ -148,6 +150,26 @@ void bind_trigger(py::module_& m) {
                             as_column(move, "move", n, "underlyings").copy(), release});
       },
       py::arg("band"), py::arg("move"), py::arg("release"));
+  trigger.def(
+      "add_local_band",
+      [](Trigger& self, const std::string& quantity, const ArrayLike& width, const ArrayLike& destination) {
+        const std::size_t n = self.n_underlyings();
+        self.add(LocalBand{quantity_named(quantity), as_column(width, "trigger", n, "underlyings").copy(),
+                           as_column(destination, "destination", n, "underlyings").copy()});
+      },
+      py::arg("quantity"), py::arg("trigger"), py::arg("destination"));
+  trigger.def(
+      "add_hedge_band",
+      [](Trigger& self, const ArrayLike& risk_aversion, const ArrayLike& cost, const ArrayLike& fixed_cost,
+         const ArrayLike& vol, const ArrayLike& least) {
+        const std::size_t n = self.n_underlyings();
+        self.add(HedgeBand{as_column(risk_aversion, "risk_aversion", n, "underlyings").copy(),
+                           as_column(cost, "cost", n, "underlyings").copy(),
+                           as_column(fixed_cost, "fixed_cost", n, "underlyings").copy(),
+                           as_column(vol, "vol", n, "underlyings").copy(),
+                           as_column(least, "least", n, "underlyings").copy()});
+      },
+      py::arg("risk_aversion"), py::arg("cost"), py::arg("fixed_cost"), py::arg("vol"), py::arg("least"));
   trigger.def(
       "join",
       [](Trigger& self, const std::string& how, std::uint32_t count) {

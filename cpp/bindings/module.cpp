@@ -26,6 +26,7 @@ PYBIND11_MODULE(_core, m) {
   bindings::bind_pricing(m);
   bindings::bind_implied_vol(m);
   bindings::bind_surface(m);
+  bindings::bind_band(m);
   bindings::bind_book(m);
   bindings::bind_engine(m);
   bindings::bind_sizing(m);

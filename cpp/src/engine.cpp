@@ -451,8 +451,9 @@ void Engine::size() noexcept {
     if (p.outcome != Outcome::trade || std::isnan(targets_.weight[u])) continue;
     const auto row = static_cast<std::size_t>(settings_.hedge[u]);
     const double notional = contract_notional(*instruments_, row, hedge_price(u));
-    const double left = destination(settings_.action, settings_.fraction, p.drift[Quantity::weight],
-                                    trigger_state_.edge(u, Quantity::weight));
+    const double left =
+        destination(settings_.action, settings_.fraction, p.drift[Quantity::weight],
+                    trigger_state_.edge(u, Quantity::weight), trigger_state_.destination(u, Quantity::weight));
     weight_trades_.push_back({p.weight * plan_.equity, targets_.weight[u] + left,
                               contract_cost(*instruments_, row, notional, 0.0) / notional});
   }
@@ -471,7 +472,8 @@ void Engine::size_one(std::size_t u, double equity_after) noexcept {
   const bool weight = !std::isnan(targets_.weight[u]);
   const Quantity quantity = weight ? Quantity::weight : Quantity::delta;
   const double drift = p.drift[quantity], edge = trigger_state_.edge(u, quantity);
-  const double left = destination(settings_.action, settings_.fraction, drift, edge);
+  const double left =
+      destination(settings_.action, settings_.fraction, drift, edge, trigger_state_.destination(u, quantity));
   if (weight && !(equity_after > 0.0)) {
     p.outcome = Outcome::no_equity;
     return;
@@ -479,13 +481,18 @@ void Engine::size_one(std::size_t u, double equity_after) noexcept {
 
   // Everything from here on in units of the underlying.
   const double per_unit = weight ? p.index / equity_after : 1.0;
-  const double change = weight ? (targets_.weight[u] + left) / per_unit - p.before.delta : left - drift;
+  const auto change_to = [&](double remaining) {
+    return weight ? (targets_.weight[u] + remaining) / per_unit - p.before.delta : remaining - drift;
+  };
   const auto row = static_cast<std::size_t>(settings_.hedge[u]);
-  const double unit = hedge_unit(u), price = hedge_price(u), wanted = change / unit;
+  const double unit = hedge_unit(u), price = hedge_price(u), wanted = change_to(left) / unit;
   const double notional = contract_notional(*instruments_, row, price);
 
-  const bool to_edge = settings_.action == Action::to_edge && c.lot_size[row] * unit * per_unit <= 2.0 * edge;
-  const LotTrade lots = round_to_lots(wanted, to_edge ? wanted : 0.0,
+  // Whole lots must not end outside the band that they are to enter, if the band is wide enough for one.
+  const bool enters = (settings_.action == Action::to_edge || settings_.action == Action::to_band) &&
+                      c.lot_size[row] * unit * per_unit <= 2.0 * edge;
+  const double at_edge = destination(Action::to_edge, 0.0, drift, edge, edge);
+  const LotTrade lots = round_to_lots(wanted, enters ? change_to(at_edge) / unit : 0.0,
                                       {.lot_size = c.lot_size[row],
                                        .min_notional = c.min_notional[row],
                                        .notional_per_lot = c.lot_size[row] * notional,

@@ -146,7 +146,7 @@ def run_plan(
     targets: Annotated[Path, typer.Option(help="underlying, weight|delta|gamma|vega[, <quantity>_band, hedge].")],
     cash: Annotated[float, typer.Option(help="Quote currency.")] = 0.0,
     numeraire: Annotated[str, typer.Option(help="quote or coin.")] = "quote",
-    action: Annotated[str, typer.Option(help="target, edge, or a fraction.")] = "target",
+    action: Annotated[str, typer.Option(help="target, edge, band, or a fraction.")] = "target",
     now: Annotated[str, typer.Option(help="Moment, ISO 8601; the present unless given.")] = "",
     format: Annotated[str, typer.Option(help="table, csv or json.")] = "table",
     output: Annotated[Path | None, typer.Option(help="File to write to instead of the terminal.")] = None,

@@ -232,8 +232,9 @@ class Engine(_core.Engine):
         perpetual, else the first spot row (in the quote numeraire), else the first future.
     reduce_only : iterable of str
         Underlyings whose hedge may only shrink its position.
-    action : "target", "edge" or float
-        Where a trade goes: all the way, to the near edge of the band that fired, or that fraction of the way.
+    action : "target", "edge", "band" or float
+        Where a trade goes: all the way, to the near edge of the band that fired, to where that band itself says (inside
+        its edge where trades have a fixed cost, its edge otherwise), or that fraction of the way.
     cost_gate : CostGate, optional
     clock_step
         Time to expiry is taken at whole multiples of this, so that options are priced again when something moved or

@@ -209,6 +209,31 @@ def normal_vol_table() -> str:
     )
 
 
+def cube_root_table() -> str:
+    """x^(-1/3) where ratio_exponent leaves x / 2^k: a starting point, from which one step goes to the last bit."""
+    end = mpf(2) ** mpf("0.588")
+    c = rounded(polynomial(lambda x: 1 / mp.cbrt(x), 1 / end, end, 5))
+    error = worst(lambda x: horner(c, x), lambda x: 1 / mp.cbrt(x), chebyshev_nodes(1 / end, end, 200))
+    return f"// x^(-1/3), |log2 x| <= 0.588; relative error {error}\n" + array("kInverseCubeRoot", c)
+
+
+def band_table() -> str:
+    """The root of z^9 = alpha z + gamma where the larger of alpha and gamma is 1: z = 1 + x p(x), x the smaller."""
+
+    def root(alpha: mpf, gamma: mpf) -> mpf:
+        return mp.findroot(lambda z: z**9 - alpha * z - gamma, mpf("1.05"))
+
+    text = ""
+    for name, equation, f in (
+        ("kBandEdge", "z^9 = x z + 1", lambda x: root(x, mpf(1))),
+        ("kBandJump", "z^9 = z + x", lambda x: root(mpf(1), x)),
+    ):
+        c = rounded(polynomial(lambda x, f=f: (f(x) - 1) / x, mpf(0), mpf(1), 6))
+        error = worst(lambda x, c=c: 1 + x * horner(c, x), f, chebyshev_nodes(mpf(0), mpf(1), 200))
+        text += f"// {equation}: z = 1 + x p(x), 0 <= x <= 1; relative error {error}\n" + array(name, c)
+    return text
+
+
 def constants() -> str:
     ln2_high, ln2_low = two_parts(mp.log(2), 42)
     rows = {
@@ -225,6 +250,7 @@ def header() -> str:
     mp.mp.dps = 60
     tails = [mills_table(), mills_decline_table(), quantile_table(), normal_vol_table()]
     parts = [constants(), exp_table(), atanh_table(), *tails]
+    parts += [cube_root_table(), band_table()]
     return (
         "// Made by tests/reference/coefficients.py; change that script, not this file.\n#pragma once\n\n"
         "namespace rebalance::math {\n\n" + "\n".join(parts) + "\n}  // namespace rebalance::math\n"

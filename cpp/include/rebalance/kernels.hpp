@@ -84,6 +84,7 @@ struct KernelTable {
   PriceKernels black76, black76_undiscounted, bsm, bachelier, inverse, digital_cash, digital_asset;
   PriceKernel american_fast, american_accurate;                                 ///< order 1
   PriceKernel implied_vol_black76, implied_vol_bachelier, implied_vol_inverse;  ///< see kernels/implied_vol.inl
+  PriceKernel local_band;                                                       ///< see kernels/band.inl
   void (*remark)(double forward, double log_forward, const RemarkColumns&) noexcept;
   /// The same where vol moves with the forward.
   void (*remark_smile)(double forward, double log_forward, const RemarkColumns&) noexcept;

@@ -22,9 +22,11 @@ enum class RowStatus : std::uint8_t {
   above_upper_bound = 12,  ///< no vol gives so high a price
   two_boundaries = 13,     ///< an American option with negative rates that is exercised between two prices only
   unsolved = 14,           ///< a solver did not reach its tolerance
+  nonpositive_penalty = 15,
+  negative_cost = 16,
 };
 
-inline constexpr int kRowStatusCount = 15;
+inline constexpr int kRowStatusCount = 17;
 
 /// Whether the row has numbers: the limits count, failures do not.
 [[nodiscard]] constexpr bool has_value(RowStatus status) noexcept {
@@ -32,10 +34,23 @@ inline constexpr int kRowStatusCount = 15;
 }
 
 [[nodiscard]] constexpr std::string_view to_string(RowStatus status) noexcept {
-  constexpr std::string_view kWords[kRowStatusCount] = {
-      "ok",      "at_expiry", "zero_vol", "not_a_number",    "infinite",     "nonpositive_price", "negative_vol",
-      "expired", "bad_phi",   "stale",    "below_intrinsic", "at_intrinsic", "above_upper_bound", "two_boundaries",
-      "unsolved"};
+  constexpr std::string_view kWords[kRowStatusCount] = {"ok",
+                                                        "at_expiry",
+                                                        "zero_vol",
+                                                        "not_a_number",
+                                                        "infinite",
+                                                        "nonpositive_price",
+                                                        "negative_vol",
+                                                        "expired",
+                                                        "bad_phi",
+                                                        "stale",
+                                                        "below_intrinsic",
+                                                        "at_intrinsic",
+                                                        "above_upper_bound",
+                                                        "two_boundaries",
+                                                        "unsolved",
+                                                        "nonpositive_penalty",
+                                                        "negative_cost"};
   const auto i = static_cast<unsigned>(status);
   return i < kRowStatusCount ? kWords[i] : "unknown";
 }

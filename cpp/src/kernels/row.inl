@@ -2,6 +2,7 @@
 #pragma once
 
 #include "american.inl"
+#include "band.inl"
 #include "implied_vol.inl"
 #include "prices.inl"
 #include "remark.inl"
@@ -37,6 +38,7 @@ constexpr KernelTable table(simd::Isa isa) {
       .implied_vol_black76 = implied_vol_rows<Medium, Narrow, pricing::Quote::black76>,
       .implied_vol_bachelier = implied_vol_rows<Medium, Narrow, pricing::Quote::bachelier>,
       .implied_vol_inverse = implied_vol_rows<Medium, Narrow, pricing::Quote::inverse>,
+      .local_band = band_rows<Wide, Narrow>,
       .remark = remark<Mark, false>,
       .remark_smile = remark<Mark, true>,
       .add_blocks = add_blocks<Mark>,

@@ -5,6 +5,9 @@
 #include <stdexcept>
 #include <string>
 
+#include "rebalance/kernels.hpp"
+#include "rebalance/triggers/band.hpp"
+
 namespace rebalance {
 namespace {
 
@@ -18,6 +21,14 @@ void check_column(const char* name, const std::vector<double>& column, std::size
       throw std::invalid_argument(std::string(name) + "[" + std::to_string(u) + "] must be at least 0, got " +
                                   std::to_string(column[u]));
     }
+  }
+}
+
+void check_positive(const char* name, const std::vector<double>& column) {
+  for (std::size_t u = 0; u < column.size(); ++u) {
+    if (column[u] > 0.0 && std::isfinite(column[u])) continue;
+    throw std::invalid_argument(std::string(name) + "[" + std::to_string(u) + "] must be above 0 and finite, got " +
+                                std::to_string(column[u]));
   }
 }
 
@@ -70,6 +81,31 @@ void Trigger::add(DeltaGamma leaf) {
   delta_gammas_.push_back(std::move(leaf));
 }
 
+void Trigger::add(LocalBand leaf) {
+  check_column("local band trigger", leaf.trigger, n_underlyings_);
+  check_column("local band destination", leaf.destination, n_underlyings_);
+  for (std::size_t u = 0; u < n_underlyings_; ++u) {
+    if (leaf.destination[u] <= leaf.trigger[u]) continue;
+    throw std::invalid_argument("local band destination[" + std::to_string(u) + "] is " +
+                                std::to_string(leaf.destination[u]) + ", beyond its trigger " +
+                                std::to_string(leaf.trigger[u]));
+  }
+  push({Step::local_band, static_cast<std::uint32_t>(local_bands_.size())});
+  local_bands_.push_back(std::move(leaf));
+}
+
+void Trigger::add(HedgeBand leaf) {
+  check_column("hedge band risk_aversion", leaf.risk_aversion, n_underlyings_);
+  check_positive("hedge band risk_aversion", leaf.risk_aversion);
+  check_column("hedge band cost", leaf.cost, n_underlyings_);
+  check_column("hedge band fixed_cost", leaf.fixed_cost, n_underlyings_);
+  check_column("hedge band vol", leaf.vol, n_underlyings_);
+  check_positive("hedge band vol", leaf.vol);
+  check_column("hedge band least", leaf.least, n_underlyings_);
+  push({Step::hedge_band, static_cast<std::uint32_t>(hedge_bands_.size())});
+  hedge_bands_.push_back(std::move(leaf));
+}
+
 void Trigger::join(Step::Op op, std::uint32_t count) {
   if ((op != Step::any && op != Step::all) || count == 0 || count > depth_) {
     throw std::invalid_argument("a join of " + std::to_string(count) + " triggers needs as many before it; there are " +
@@ -87,18 +123,57 @@ void Trigger::check() const {
   }
 }
 
+namespace {
+
+[[nodiscard]] std::size_t whole_lanes(std::size_t rows) noexcept { return (rows + kLanes - 1) / kLanes * kLanes; }
+
+[[nodiscard]] std::size_t band_rows(const Trigger& trigger) noexcept {
+  return trigger.hedge_bands().empty() ? 0 : whole_lanes(trigger.n_underlyings());
+}
+
+}  // namespace
+
 TriggerState::TriggerState(const Trigger& trigger)
     : active_(trigger.leaves() * trigger.n_underlyings(), 0),
       results_(trigger.leaves() * trigger.n_underlyings(), 0),
       fired_(trigger.n_underlyings(), 0),
       reasons_(trigger.n_underlyings(), 0),
       edge_(trigger.n_underlyings() * kQuantityCount, 0.0),
-      last_slot_(trigger.calendars().size(), 0) {}
+      destination_(trigger.n_underlyings() * kQuantityCount, 0.0),
+      last_slot_(trigger.calendars().size(), 0),
+      band_in_(triggers::kBandInputs * band_rows(trigger), 1.0),
+      band_out_(triggers::kBandOutputs * band_rows(trigger), 0.0),
+      band_status_(band_rows(trigger), 0) {}
 
-void TriggerState::note(std::size_t u, std::size_t leaf, Quantity q, double edge) noexcept {
-  double& narrowest = edge_[u * kQuantityCount + static_cast<int>(q)];
-  narrowest = narrowest < 0.0 ? edge : std::fmin(narrowest, edge);
+void TriggerState::note(std::size_t u, std::size_t leaf, Quantity q, double edge, double destination) noexcept {
+  const std::size_t i = u * kQuantityCount + static_cast<std::size_t>(q);
+  if (edge_[i] < 0.0 || edge < edge_[i]) {
+    edge_[i] = edge;
+    destination_[i] = destination;
+  }
   reasons_[u] |= std::uint64_t{1} << leaf;
+}
+
+/// Triggers and destinations of every underlying, to the first two columns of band_out_; NaN where there is no band.
+void TriggerState::evaluate(const HedgeBand& band, const std::vector<Row>& rows) noexcept {
+  const std::size_t lanes = band_status_.size();
+  PriceColumns c{};
+  for (std::size_t j = 0; j < triggers::kBandInputs; ++j) c.in[j] = band_in_.data() + j * lanes;
+  for (std::size_t j = 0; j < triggers::kBandOutputs; ++j) c.out[j] = band_out_.data() + j * lanes;
+  c.status = band_status_.data();
+  c.rows = lanes;
+  double *variance_rate = band_in_.data(), *penalty = variance_rate + lanes, *linear_cost = penalty + lanes,
+         *fixed_cost = linear_cost + lanes;
+  for (std::size_t u = 0; u < rows.size(); ++u) {
+    const double deviation = band.vol[u] * rows[u].forward, swing = rows[u].slope * deviation;
+    variance_rate[u] = swing * swing;
+    penalty[u] = band.risk_aversion[u] * deviation * deviation;
+    linear_cost[u] = band.cost[u] * rows[u].forward;
+    fixed_cost[u] = band.fixed_cost[u];
+  }
+  active_kernels().local_band(c);
+  double* width = c.out[0];
+  for (std::size_t u = 0; u < rows.size(); ++u) width[u] = width[u] < band.least[u] ? band.least[u] : width[u];
 }
 
 bool TriggerState::calendar_due(const Trigger& trigger, Nanos now_ns) const noexcept {
@@ -113,6 +188,7 @@ void TriggerState::evaluate(const Trigger& trigger, const std::vector<Row>& rows
   const std::size_t n = rows.size();
   std::fill(reasons_.begin(), reasons_.end(), 0);
   std::fill(edge_.begin(), edge_.end(), -1.0);  // no band has fired yet
+  std::fill(destination_.begin(), destination_.end(), 0.0);
   std::size_t leaf = 0, depth = 0;
   const auto result = [&](std::size_t level) { return results_.data() + level * n; };
 
@@ -134,7 +210,7 @@ void TriggerState::evaluate(const Trigger& trigger, const std::vector<Row>& rows
         for (std::size_t u = 0; u < n; ++u) {
           const double width = t.half_width(u, rows[u].target[t.quantity]), released = t.release * width;
           out[u] = active[u] = std::fabs(rows[u].drift[t.quantity]) > (active[u] ? off_level(width, released) : width);
-          if (out[u]) note(u, leaf, t.quantity, released);
+          if (out[u]) note(u, leaf, t.quantity, released, released);
         }
         break;
       }
@@ -145,7 +221,24 @@ void TriggerState::evaluate(const Trigger& trigger, const std::vector<Row>& rows
           const double released = t.release * left;
           out[u] = active[u] =
               std::fabs(rows[u].drift[Quantity::delta]) > (active[u] ? off_level(left, released) : left);
-          if (out[u]) note(u, leaf, Quantity::delta, released);
+          if (out[u]) note(u, leaf, Quantity::delta, released, released);
+        }
+        break;
+      }
+      case Trigger::Step::local_band: {
+        const LocalBand& t = trigger.local_bands()[step.argument];
+        for (std::size_t u = 0; u < n; ++u) {
+          out[u] = std::fabs(rows[u].drift[t.quantity]) > t.trigger[u];
+          if (out[u]) note(u, leaf, t.quantity, t.trigger[u], t.destination[u]);
+        }
+        break;
+      }
+      case Trigger::Step::hedge_band: {
+        evaluate(trigger.hedge_bands()[step.argument], rows);
+        const double *width = band_out_.data(), *inner = width + band_status_.size();
+        for (std::size_t u = 0; u < n; ++u) {
+          out[u] = std::fabs(rows[u].drift[Quantity::delta]) > width[u];
+          if (out[u]) note(u, leaf, Quantity::delta, width[u], inner[u]);
         }
         break;
       }
@@ -162,7 +255,7 @@ void TriggerState::evaluate(const Trigger& trigger, const std::vector<Row>& rows
         break;
       }
     }
-    leaf += step.op <= Trigger::Step::delta_gamma;
+    leaf += step.op < Trigger::Step::any;
     ++depth;
   }
   started_ = true;

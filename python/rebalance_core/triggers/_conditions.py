@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,18 @@ from rebalance_core import _core
 from rebalance_core._tables import duration_ns, moment_ns, per_underlying
 from rebalance_core.drift import QUANTITIES, PerUnderlying
 
-__all__ = ["AllOf", "AnyOf", "Calendar", "DeltaGamma", "Threshold", "Trigger", "all_of", "any_of"]
+__all__ = [
+    "AllOf",
+    "AnyOf",
+    "Calendar",
+    "DeltaGamma",
+    "HedgeBand",
+    "LocalBand",
+    "Threshold",
+    "Trigger",
+    "all_of",
+    "any_of",
+]
 
 _YEAR_NS = 365 * 86_400_000_000_000
 
@@ -158,6 +169,103 @@ class DeltaGamma(_Condition):
 
 
 @dataclass(frozen=True, repr=False)
+class LocalBand(_Condition):
+    """Fires while |drift| is beyond the trigger of a :func:`local_band`, and says where trades should take it.
+
+    With ``Engine(..., action="band")`` trades go to the band's destination: its edge where trading costs in proportion,
+    inside it where trades have a fixed cost too.
+
+    Parameters
+    ----------
+    quantity : {"weight", "delta", "gamma", "vega"}
+        Whose drift is watched; underlyings without such a target never fire.
+    variance_rate, penalty, linear_cost, fixed_cost
+        As for :func:`local_band`, in the quantity's unit: a number for all underlyings, a mapping by name, or a column. An
+        underlying that a mapping does not name never fires.
+    """
+
+    quantity: str
+    variance_rate: PerUnderlying
+    penalty: PerUnderlying
+    linear_cost: PerUnderlying
+    fixed_cost: PerUnderlying = 0.0
+
+    def __post_init__(self) -> None:
+        if self.quantity not in QUANTITIES:
+            raise ValueError(f"unknown quantity {self.quantity!r}; the quantities are: {', '.join(QUANTITIES)}")
+
+    def _add_to(self, built: _core.Trigger, underlyings: Sequence[str]) -> None:
+        names = ("variance_rate", "penalty", "linear_cost", "fixed_cost")
+        given = [getattr(self, name) for name in names]
+        columns = [per_underlying(x, underlyings, name, 1.0) for x, name in zip(given, names, strict=True)]
+        band = _core.local_band(*columns)
+        watched = _watched(given, underlyings)
+        for u in map(int, np.flatnonzero(watched & (band.status != _core.RowStatus.ok))):
+            values = ", ".join(f"{name} {column[u]:g}" for name, column in zip(names, columns, strict=True))
+            status = _core.RowStatus(band.status[u]).name
+            raise ValueError(f"the local band on {self.quantity} of {underlyings[u]} is {status}: {values}")
+        built.add_local_band(
+            self.quantity, np.where(watched, band.trigger, np.inf), np.where(watched, band.destination, 0.0)
+        )
+
+    def __repr__(self) -> str:
+        fixed = f", fixed_cost={self.fixed_cost!r}" if np.any(_entries(self.fixed_cost)) else ""
+        return (
+            f"LocalBand({self.quantity!r}, variance_rate={self.variance_rate!r}, penalty={self.penalty!r}, "
+            f"linear_cost={self.linear_cost!r}{fixed})"
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class HedgeBand(_Condition):
+    """Fires while the delta is outside the band that suits its gamma: :func:`hedge_band`, made anew at every tick.
+
+    The gamma is that of the delta that is held (d delta/dF in the book's numeraire), the price is the index. Without a
+    fixed cost it is the band of Whalley and Wilmott, and ``vol`` changes nothing. A book without gamma has a band of no
+    width: nothing will move its delta, so any drift is worth correcting, once.
+
+    Parameters
+    ----------
+    risk_aversion
+        Absolute, per unit of quote currency: a number for all underlyings, a mapping by name, or a column. An underlying
+        that a mapping does not name never fires.
+    cost
+        One way, as a fraction of what is traded: half the spread and the fee.
+    vol
+        Of the index, per square root of a year; a forecast if you have one.
+    fixed_cost
+        Quote currency per trade.
+    least
+        The trigger is at least this, in the delta target's unit; the destination stays where it is.
+    """
+
+    risk_aversion: PerUnderlying
+    cost: PerUnderlying
+    vol: PerUnderlying
+    fixed_cost: PerUnderlying = 0.0
+    least: PerUnderlying = 0.0
+
+    def _add_to(self, built: _core.Trigger, underlyings: Sequence[str]) -> None:
+        given = [self.risk_aversion, self.cost, self.fixed_cost, self.vol]
+        names = ("risk_aversion", "cost", "fixed_cost", "vol")
+        aversion, cost, fixed, vol = (
+            per_underlying(x, underlyings, f"hedge band {name}", 1.0) for x, name in zip(given, names, strict=True)
+        )
+        watched = _watched(given, underlyings)
+        for u in map(int, np.flatnonzero(watched & ~(np.isfinite(cost) & np.isfinite(fixed)))):
+            raise ValueError(
+                f"hedge band of {underlyings[u]}: cost {cost[u]:g} and fixed_cost {fixed[u]:g} must be finite"
+            )
+        least = per_underlying(self.least, underlyings, "hedge band least", 0.0)
+        built.add_hedge_band(aversion, np.where(watched, cost, np.inf), fixed, vol, least)
+
+    def __repr__(self) -> str:
+        fixed = f", fixed_cost={self.fixed_cost!r}" if np.any(_entries(self.fixed_cost)) else ""
+        least = f", least={self.least!r}" if np.any(_entries(self.least)) else ""
+        return f"HedgeBand(risk_aversion={self.risk_aversion!r}, cost={self.cost!r}, vol={self.vol!r}{fixed}{least})"
+
+
+@dataclass(frozen=True, repr=False)
 class _Join(Trigger):
     triggers: tuple[Trigger, ...]
 
@@ -208,6 +316,12 @@ def _checked(triggers: tuple[Any, ...]) -> tuple[Trigger, ...]:
         if not isinstance(trigger, Trigger):
             raise TypeError(f"expected a Trigger, got {trigger!r}")
     return triggers
+
+
+def _watched(given: Sequence[PerUnderlying], underlyings: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """The underlyings that every mapping names."""
+    mappings = [value for value in given if isinstance(value, Mapping)]
+    return np.array([all(name in value for value in mappings) for name in underlyings], dtype=bool)
 
 
 def _entries(value: Any) -> Any:

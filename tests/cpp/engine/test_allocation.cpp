@@ -82,3 +82,33 @@ TEST("nor do forwards that move the vols of a surface") {
   CHECK(counted == 0);
   CHECK(smiling == 500);
 }
+
+TEST("nor do bands that are made anew from the gamma of every tick") {
+  desk::Desk d = desk::make(300, 9);
+  Trigger trigger(2);
+  trigger.add(HedgeBand{{1e-4, 1e-3}, {5e-4, 5e-4}, {2.0, 0.0}, {0.6, 0.8}, {0.0, 0.1}});
+  trigger.add(LocalBand{Quantity::vega, {100.0, HUGE_VAL}, {50.0, 0.0}});
+  trigger.join(Trigger::Step::any, 2);
+  Targets targets;
+  targets.delta = {0.0, 1.0};
+  targets.vega = {0.0, kNaN};
+  EngineSettings settings;
+  settings.hedge = {0, 6};
+  settings.action = Action::to_band;
+  Engine engine(d.book, d.market, targets, std::move(trigger), settings);
+  std::size_t trades = 0, held = 0;
+  counting = true;
+  counted = 0;
+  for (int i = 0; i < 500; ++i) {
+    const Nanos now = desk::kNow + i * Nanos{100'000'000};
+    d.market->move(0, 60000.0 * (1.0 + 0.002 * std::sin(i)), now);
+    const Plan& plan = engine.tick(now);
+    trades += plan.trades.size();
+    held += plan.trades.empty();
+    for (const Trade& t : plan.trades) d.book->fill(static_cast<std::size_t>(t.instrument), t.size, t.price, 0.0);
+  }
+  counting = false;
+  CHECK(counted == 0);
+  CHECK(trades > 100);
+  CHECK(held > 0);
+}

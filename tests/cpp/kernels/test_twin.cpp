@@ -8,6 +8,7 @@
 #include "rebalance/kernels.hpp"
 #include "rebalance/pricing/implied_vol.hpp"
 #include "rebalance/pricing/models.hpp"
+#include "rebalance/triggers/band.hpp"
 
 using namespace rebalance;
 using S = simd::Vec<simd::Scalar>;
@@ -176,6 +177,41 @@ TEST("implied vol gives the scalar formula's bits, refusals included") {
   check_implied_vol<pricing::Quote::black76>(&KernelTable::implied_vol_black76);
   check_implied_vol<pricing::Quote::bachelier>(&KernelTable::implied_vol_bachelier);
   check_implied_vol<pricing::Quote::inverse>(&KernelTable::implied_vol_inverse);
+}
+
+TEST("bands give the scalar formula's bits, refusals and numbers of any size included") {
+  using namespace triggers;
+  Batch batch(31);
+  std::mt19937_64 random(32);
+  for (std::size_t j = 0; j < kBandInputs; ++j) {
+    for (std::size_t i = 0; i < kRows; ++i) {
+      const double decades = i % 16 == 3 ? 300.0 : 30.0;
+      batch.in[j][i] = std::pow(10.0, decades * (static_cast<double>(random() >> 11) * 0x1p-52 - 1.0));
+    }
+  }
+  for (std::size_t i = 0; i < kRows; i += 5) batch.in[2 + i % 2][i] = 0.0;
+  const double odd[] = {0.0, -1.0, NAN, INFINITY, 5e-324};
+  for (std::size_t i = 0; i < 200; ++i) batch.in[i % 4][random() % kRows] = odd[i % 5];
+  on_every_isa([&](simd::Isa isa) {
+    active_kernels().local_band(batch.columns);
+    if (!fused(isa)) return;
+    for (std::size_t i = 0; i < kRows; ++i) {
+      const double row[kBandInputs] = {batch.in[0][i], batch.in[1][i], batch.in[2][i], batch.in[3][i]};
+      const BandProblem<S> problem{row[0], row[1], row[2], row[3]};
+      double expected[kBandOutputs];
+      RowStatus status = RowStatus::ok;
+      if (any(inside_band_domain(problem))) {
+        const Band<S> band = local_band(problem);
+        const S fields[kBandOutputs] = {band.trigger,  band.destination,     band.mean_square,
+                                        band.turnover, band.trades_per_year, band.cost_rate};
+        for (int j = 0; j < kBandOutputs; ++j) expected[j] = fields[j].v;
+      } else {
+        status = finish_band(row, expected);
+      }
+      CHECK(batch.status[i] == static_cast<std::uint8_t>(status));
+      for (int j = 0; j < kBandOutputs; ++j) CHECK_SAME(batch.out[static_cast<std::size_t>(j)][i], expected[j]);
+    }
+  });
 }
 
 TEST("a rate of 0 gives the same bits with and without the discount factor") {

@@ -118,4 +118,32 @@ static constexpr double kNormalVolQ[] = {
     0x1.975bfad906893p-3,
     0x1.2af00ccd8b140p-15};
 
+// x^(-1/3), |log2 x| <= 0.588; relative error 1.8e-5
+static constexpr double kInverseCubeRoot[] = {
+    0x1.fe9e402d9c5acp+0,
+    -0x1.3a4a0ed59885ap+1,
+    0x1.5bd85d5895b9cp+1,
+    -0x1.cff249bf3d884p+0,
+    0x1.4eab6aabf32cep-1,
+    -0x1.91df2a8c64c34p-4};
+
+// z^9 = x z + 1: z = 1 + x p(x), 0 <= x <= 1; relative error 5.2e-9
+static constexpr double kBandEdge[] = {
+    0x1.c71c6fdf8c223p-4,
+    -0x1.2f66d5e000ad9p-5,
+    0x1.0605063585e48p-6,
+    -0x1.d7a12d2f899fbp-8,
+    0x1.892c586034435p-9,
+    -0x1.f9daaf8b0401ep-11,
+    0x1.597d2e5d9a084p-13};
+// z^9 = z + x: z = 1 + x p(x), 0 <= x <= 1; relative error 2.5e-7
+static constexpr double kBandJump[] = {
+    0x1.ffff6320aaee8p-4,
+    -0x1.1fc339af3819cp-4,
+    0x1.d7ef0f06e3003p-5,
+    -0x1.9fb011e050425p-5,
+    0x1.36afa615edc78p-5,
+    -0x1.3225d748eafadp-6,
+    0x1.148e19b1abe6ap-8};
+
 }  // namespace rebalance::math

@@ -1,4 +1,4 @@
-/// Is it time to act? A trigger is a small tree: calendars, thresholds and delta-gamma bands, joined by any and all.
+/// Is it time to act? A trigger is a small tree: calendars, thresholds and bands, joined by any and all.
 #pragma once
 
 #include <cstdint>
@@ -38,11 +38,33 @@ struct DeltaGamma {
   double release = 1.0;      ///< of what the move leaves of the band, in (0, 1]
 };
 
+/// Fires while |drift| is beyond the trigger of a local band (triggers/band.hpp), and says where trades should take it.
+/// Columns of one entry per underlying; an infinite trigger never fires.
+struct LocalBand {
+  Quantity quantity;
+  std::vector<double> trigger;      ///< in the quantity's unit
+  std::vector<double> destination;  ///< at most the trigger
+};
+
+/// The local band of the delta of an option book, from its gamma and the index as they are at each tick:
+///
+///   variance_rate (slope vol F)^2    penalty risk_aversion (vol F)^2    linear_cost cost F
+///
+/// with slope = d delta/dF of the delta that is held, in the book's numeraire. Columns of one entry per underlying; an
+/// infinite cost never trades.
+struct HedgeBand {
+  std::vector<double> risk_aversion;  ///< per quote unit, above 0
+  std::vector<double> cost;           ///< one way, as a fraction of what is traded
+  std::vector<double> fixed_cost;     ///< quote currency per trade
+  std::vector<double> vol;            ///< of the index, per square root of a year, above 0
+  std::vector<double> least;          ///< the trigger is at least this, as the delta target
+};
+
 /// The tree, flattened: leaves in the order they are evaluated, then joins in postfix order.
 class Trigger {
  public:
   struct Step {
-    enum Op : std::uint8_t { calendar, threshold, delta_gamma, any, all } op;
+    enum Op : std::uint8_t { calendar, threshold, delta_gamma, local_band, hedge_band, any, all } op;
     std::uint32_t argument;  ///< leaf: index into its vector; join: how many results it takes
   };
 
@@ -51,6 +73,8 @@ class Trigger {
   void add(Calendar leaf);
   void add(Threshold leaf);
   void add(DeltaGamma leaf);
+  void add(LocalBand leaf);
+  void add(HedgeBand leaf);
   void join(Step::Op op, std::uint32_t count);
 
   /// One result must be left. Throws std::invalid_argument otherwise.
@@ -60,9 +84,11 @@ class Trigger {
   [[nodiscard]] const std::vector<Calendar>& calendars() const noexcept { return calendars_; }
   [[nodiscard]] const std::vector<Threshold>& thresholds() const noexcept { return thresholds_; }
   [[nodiscard]] const std::vector<DeltaGamma>& delta_gammas() const noexcept { return delta_gammas_; }
+  [[nodiscard]] const std::vector<LocalBand>& local_bands() const noexcept { return local_bands_; }
+  [[nodiscard]] const std::vector<HedgeBand>& hedge_bands() const noexcept { return hedge_bands_; }
   [[nodiscard]] std::size_t n_underlyings() const noexcept { return n_underlyings_; }
   [[nodiscard]] std::size_t leaves() const noexcept {
-    return calendars_.size() + thresholds_.size() + delta_gammas_.size();
+    return calendars_.size() + thresholds_.size() + delta_gammas_.size() + local_bands_.size() + hedge_bands_.size();
   }
 
  private:
@@ -73,6 +99,8 @@ class Trigger {
   std::vector<Calendar> calendars_;
   std::vector<Threshold> thresholds_;
   std::vector<DeltaGamma> delta_gammas_;
+  std::vector<LocalBand> local_bands_;
+  std::vector<HedgeBand> hedge_bands_;
   std::size_t depth_ = 0;
 };
 
@@ -92,7 +120,7 @@ class TriggerState {
     double slope;    ///< delta_slope
   };
 
-  /// Evaluate for every underlying; afterwards fired(u), reasons(u) and edge(u, q) tell.
+  /// Evaluate for every underlying; afterwards fired(u), reasons(u), edge(u, q) and destination(u, q) tell.
   void evaluate(const Trigger& trigger, const std::vector<Row>& rows, Nanos now_ns) noexcept;
 
   [[nodiscard]] bool fired(std::size_t u) const noexcept { return fired_[u] != 0; }
@@ -103,18 +131,27 @@ class TriggerState {
     return edge_[u * kQuantityCount + static_cast<int>(q)];
   }
 
+  /// Where that narrowest band wants its quantity after a trade: inside its edge if trades have a fixed cost.
+  [[nodiscard]] double destination(std::size_t u, Quantity q) const noexcept {
+    return destination_[u * kQuantityCount + static_cast<int>(q)];
+  }
+
   /// Whether a calendar would fire at this moment.
   [[nodiscard]] bool calendar_due(const Trigger& trigger, Nanos now_ns) const noexcept;
 
  private:
-  void note(std::size_t u, std::size_t leaf, Quantity q, double edge) noexcept;
+  void note(std::size_t u, std::size_t leaf, Quantity q, double edge, double destination) noexcept;
+  void evaluate(const HedgeBand& band, const std::vector<Row>& rows) noexcept;
 
   std::vector<std::uint8_t> active_;   ///< leaf x underlying: hysteresis
   std::vector<std::uint8_t> results_;  ///< stack of rows of one byte per underlying
   std::vector<std::uint8_t> fired_;
   std::vector<std::uint64_t> reasons_;
-  std::vector<double> edge_;
+  std::vector<double> edge_, destination_;
   std::vector<Nanos> last_slot_;
+  // of hedge bands: inputs and outputs of kernels/band.inl, in whole lanes
+  std::vector<double> band_in_, band_out_;
+  std::vector<std::uint8_t> band_status_;
   bool started_ = false;
 };
 
