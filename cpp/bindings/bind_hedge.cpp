@@ -280,8 +280,9 @@ py::tuple hedge_many(const ArrayLike& greeks, const ArrayLike& exposure, const A
     const auto part = [&](std::size_t p) {
       try {
         HedgeSolver solver(k, m);
-        solver.update(u);
-        if (!own) solver.update({.greeks = {greek, k * m}});
+        HedgeUpdate shared = u;
+        if (!own) shared.greeks = {greek, k * m};
+        solver.update(shared);
         for (std::size_t b = books * p / parts; b < books * (p + 1) / parts; ++b) {
           HedgeUpdate moved;
           moved.exposure = {exposed + b * k, k};
@@ -324,7 +325,7 @@ void bind_hedge(py::module_& m) {
                              "What one more contract would add to the risk, limits and rows priced in: (m,). An "
                              "instrument is left alone while -cost_buy <= marginal <= cost_sell.")
       .def_property_readonly("limit_price", column_of(&HedgeSolution::limit_price),
-                             "What one more unit of each limit would save: (k,).")
+                             "What one more unit of each limit would save: (k,); < 0 where the exposure stands at -limit.")
       .def_property_readonly("row_use", column_of(&HedgeSolution::row_use), "What the trades use of each row: (r,).")
       .def_property_readonly("row_price", column_of(&HedgeSolution::row_price),
                              "What one more unit of row_upper would save, or < 0 one less of row_lower: (r,).")

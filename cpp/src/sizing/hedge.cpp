@@ -404,7 +404,7 @@ void HedgeSolver::read_solution() noexcept {
   for (std::size_t b = 0; b < bounded_.size(); ++b) {
     const double price = dual_.multipliers()[moved_ + b] * bounded_[b].scale;
     if (bounded_[b].index < greeks_) {
-      s.limit_price[bounded_[b].index] = std::fabs(price);
+      s.limit_price[bounded_[b].index] = price;
     } else {
       s.row_price[bounded_[b].index - greeks_] = price;
     }

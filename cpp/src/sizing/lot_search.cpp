@@ -106,6 +106,22 @@ class LotSearch {
     return best;
   }
 
+  /// The largest number of lots up to `lots` that may be traded, and the smallest from there on.
+  [[nodiscard]] double allowed_below(std::size_t i, double lots) const noexcept {
+    const double whole = std::floor(lots);
+    double best = std::fmin(whole, -least_[i]);
+    if (closing_[i] <= lots && closing_[i] != 0.0) best = std::fmax(best, closing_[i]);
+    if (lots >= 0.0) best = std::fmax(best, 0.0);
+    return whole >= least_[i] ? whole : best;
+  }
+  [[nodiscard]] double allowed_above(std::size_t i, double lots) const noexcept {
+    const double whole = std::ceil(lots);
+    double best = std::fmax(whole, least_[i]);
+    if (closing_[i] >= lots && closing_[i] != 0.0) best = std::fmin(best, closing_[i]);
+    if (lots <= 0.0) best = std::fmin(best, 0.0);
+    return whole <= -least_[i] ? whole : best;
+  }
+
   void visit() {
     ++nodes_;
     std::size_t forced = 0;
@@ -181,15 +197,12 @@ class LotSearch {
     const bool crosses = low_[i] <= 0.0 && high_[i] >= 0.0;
     const bool small = std::fabs(value) < least_[i] || terms_.ticket[i] > 0.0 || terms_.max_trades > 0;
     if (crosses && small && low_[i] < high_[i]) {
-      const double first = closing_[i] > 0.0 ? std::fmin(closing_[i], least_[i]) : least_[i];
-      const double last = closing_[i] < 0.0 ? std::fmax(closing_[i], -least_[i]) : -least_[i];
-      add(std::fmax(first, low_[i]), high_[i]);
-      add(low_[i], std::fmin(last, high_[i]));
+      add(allowed_above(i, 0.5), high_[i]);
+      add(low_[i], allowed_below(i, -0.5));
       add(0.0, 0.0);
     } else {
-      const double below = std::floor(value);
-      add(low_[i], std::fmin(below, high_[i]));
-      add(std::fmax(below + 1.0, low_[i]), high_[i]);
+      add(low_[i], allowed_below(i, value));
+      add(allowed_above(i, value), high_[i]);
     }
     const auto distance = [value](const Branch& b) { return std::fmax(std::fmax(b.low - value, value - b.high), 0.0); };
     std::sort(parts, parts + count, [&](const Branch& a, const Branch& b) { return distance(a) > distance(b); });

@@ -2,6 +2,7 @@
 
 from rebalance_core._core import HedgeResult, HedgeSolver, SolveStatus, hedge, hedge_many
 
+from ._roll import roll
 from ._weights import restore_weights
 
-__all__ = ["HedgeResult", "HedgeSolver", "SolveStatus", "hedge", "hedge_many", "restore_weights"]
+__all__ = ["HedgeResult", "HedgeSolver", "SolveStatus", "hedge", "hedge_many", "restore_weights", "roll"]

@@ -47,7 +47,7 @@ struct HedgeSolution {
   double gap = 0.0;                  ///< objective less a proven lower bound; NaN unless solved
   std::vector<double> trades;        ///< n_instruments, contracts
   std::vector<double> residual;      ///< n_greeks: y
-  std::vector<double> limit_price;   ///< n_greeks: what one more unit of each limit would save
+  std::vector<double> limit_price;   ///< n_greeks: what one more unit of each limit would save; < 0 where -limit binds
   std::vector<double> row_use;       ///< n_rows
   std::vector<double> row_price;     ///< n_rows: what one more unit of row_upper (< 0: of row_lower) would save
   std::vector<double> marginal;      ///< n_instruments: the change of risk, limits and rows priced, by one contract more
