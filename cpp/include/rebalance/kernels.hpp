@@ -57,6 +57,22 @@ struct SmileColumns {
   std::size_t rows;
 };
 
+/// Some rows of a dense matrix: row[j] * stride is where the j-th begins. `columns` is a multiple of kLanes.
+struct DualRows {
+  const double* matrix;
+  std::size_t stride;
+  const std::int32_t* row;
+  std::size_t rows;
+  std::size_t columns;
+};
+
+/// What one column of the dual solver may do: see sizing/dual_solver.hpp.
+struct DualColumns {
+  const double *cost_buy, *cost_sell, *inverse_impact;
+  const double *low, *high;
+  std::size_t columns;
+};
+
 /// Rows whose sums are kept together: a changed vol costs one block, not the book.
 inline constexpr std::size_t kBlockRows = 32;
 
@@ -92,6 +108,13 @@ struct KernelTable {
   void (*add_blocks)(const double* sums, std::size_t blocks, double* totals) noexcept;
   void (*surface)(const SurfaceColumns&) noexcept;
   void (*smile)(const SmileColumns&) noexcept;
+
+  // the dual solver's loops over columns, see kernels/dual.inl
+  void (*dual_slopes)(const DualRows& a, const double* w, double* t) noexcept;
+  double (*dual_response)(const DualColumns& c, const double* t, const double* tau, double step, double* x,
+                          double* weight) noexcept;
+  void (*dual_products)(const DualRows& a, const double* x, double* out) noexcept;
+  void (*dual_gram)(const DualRows& a, const double* weight, double* gram) noexcept;
 
   // one function of one column, for the accuracy tests; rows as in PriceColumns
   void (*exp)(const double* x, double* y, std::size_t rows) noexcept;

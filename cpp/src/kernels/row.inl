@@ -3,6 +3,7 @@
 
 #include "american.inl"
 #include "band.inl"
+#include "dual.inl"
 #include "implied_vol.inl"
 #include "prices.inl"
 #include "remark.inl"
@@ -44,6 +45,10 @@ constexpr KernelTable table(simd::Isa isa) {
       .add_blocks = add_blocks<Mark>,
       .surface = surface_rows<One>,
       .smile = smile_rows<One>,
+      .dual_slopes = dual_slopes<Narrow>,
+      .dual_response = dual_response<Narrow>,
+      .dual_products = dual_products<Narrow>,
+      .dual_gram = dual_gram<Narrow>,
       .exp = map_rows<Narrow, Exp>,
       .log = map_rows<Narrow, Log>,
       .normal_density = map_rows<Narrow, NormalDensity>,
