@@ -29,4 +29,5 @@ PYBIND11_MODULE(_core, m) {
   bindings::bind_book(m);
   bindings::bind_engine(m);
   bindings::bind_sizing(m);
+  bindings::bind_rules(m);
 }

@@ -5,6 +5,7 @@
 #include "implied_vol.inl"
 #include "prices.inl"
 #include "remark.inl"
+#include "rules.inl"
 #include "surface.inl"
 
 namespace rebalance::kernels {
@@ -42,6 +43,10 @@ constexpr KernelTable table(simd::Isa isa) {
       .add_blocks = add_blocks<Mark>,
       .surface = surface_rows<One>,
       .smile = smile_rows<One>,
+      .cppi = rule_paths<Narrow, sizing::Cppi>,
+      .fixed_fraction = rule_paths<Narrow, sizing::FixedFraction>,
+      .volatility_target = rule_paths<Narrow, sizing::VolatilityTarget>,
+      .dot = dot<Narrow>,
       .exp = map_rows<Narrow, Exp>,
       .log = map_rows<Narrow, Log>,
       .normal_density = map_rows<Narrow, NormalDensity>,

@@ -1,5 +1,32 @@
 """How much to trade: the sizing rules that the engine applies, by themselves."""
 
+from ._aim import AimPortfolio, aim_portfolio, tracking_rate, trading_rate
+from ._cppi import Cppi, CppiPaths, GapRisk, cppi_gap_risk
+from ._fraction import FixedFraction, FractionPaths, units_at_risk
+from ._risk_budget import RiskBudgetResult, risk_budget
+from ._rule import SizingRule
+from ._schedule import Schedule, ScheduledTargets, almgren_chriss
+from ._volatility_target import VolatilityTarget
 from ._weights import restore_weights
 
-__all__ = ["restore_weights"]
+__all__ = [
+    "AimPortfolio",
+    "Cppi",
+    "CppiPaths",
+    "FixedFraction",
+    "FractionPaths",
+    "GapRisk",
+    "RiskBudgetResult",
+    "Schedule",
+    "ScheduledTargets",
+    "SizingRule",
+    "VolatilityTarget",
+    "aim_portfolio",
+    "almgren_chriss",
+    "cppi_gap_risk",
+    "restore_weights",
+    "risk_budget",
+    "tracking_rate",
+    "trading_rate",
+    "units_at_risk",
+]

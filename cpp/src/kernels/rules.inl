@@ -1,0 +1,69 @@
+/// Sizing rules over many paths, and the sums that risk budgets need.
+#pragma once
+
+#include <algorithm>
+
+#include "rebalance/kernels.hpp"
+#include "rebalance/sizing/rules.hpp"
+
+namespace rebalance::kernels {
+
+/// Paths whose states stay in the nearest cache while their steps go by, row after row.
+inline constexpr std::size_t kPathBlock = 256;
+
+/// The paths up to the last whole multiple of kLanes.
+template <class V, class Rule>
+bool rule_paths(const Rule& rule, const sizing::PathColumns& c) noexcept {
+  constexpr std::size_t kWidth = V::kWidth;
+  static_assert(kPathBlock % kLanes == 0 && kLanes % kWidth == 0);
+  const std::size_t whole = c.paths - c.paths % kLanes;
+  auto bad = V(1.0) < V(0.0);
+  for (std::size_t first = 0; first < whole; first += kPathBlock) {
+    const std::size_t count = std::min(kPathBlock, whole - first);
+    double kept[Rule::kStates][kPathBlock];
+    for (std::size_t k = 0; k < Rule::kStates; ++k) {
+      for (std::size_t j = 0; j < count; ++j) kept[k][j] = c.start[k];
+    }
+    for (std::size_t t = 0; t < c.steps; ++t) {
+      const sizing::StepReturns shared = c.shared[t * c.shared_step];
+      const std::size_t row = t * c.paths + first;
+      for (std::size_t j = 0; j < count; j += kWidth) {
+        const V input = V::load(c.input + row + j);
+        bad = bad | !Rule::usable(input);
+        V state[Rule::kStates];
+        for (std::size_t k = 0; k < Rule::kStates; ++k) state[k] = V::load(kept[k] + j);
+        rule.step(state, input, shared);
+        for (std::size_t k = 0; k < Rule::kStates; ++k) {
+          state[k].store(kept[k] + j);
+          if (k < Rule::kOutputs) state[k].store(c.out[k] + row + j);
+        }
+      }
+    }
+  }
+  return !any(bad);
+}
+
+/// sum a_i b_i in sixteen lanes, folded 16 -> 8 -> 4 -> 2 -> 1: one order on every instruction set. Products are
+/// rounded before they are added, so that the baseline has the same bits.
+template <class V>
+double dot(const double* a, const double* b, std::size_t n) noexcept {
+  constexpr std::size_t kWidth = V::kWidth, kPacks = kSumRows / kWidth;
+  V total[kPacks];
+  for (std::size_t p = 0; p < kPacks; ++p) total[p] = V(0.0);
+  std::size_t i = 0;
+  for (; i + kSumRows <= n; i += kSumRows) {
+#pragma GCC unroll 8
+    for (std::size_t p = 0; p < kPacks; ++p) {
+      total[p] = total[p] + V::load(a + i + p * kWidth) * V::load(b + i + p * kWidth);
+    }
+  }
+  double lane[kSumRows];
+  for (std::size_t p = 0; p < kPacks; ++p) total[p].store(lane + p * kWidth);
+  for (std::size_t j = 0; i < n; ++i, ++j) lane[j] = lane[j] + a[i] * b[i];
+  for (std::size_t half = kSumRows / 2; half > 0; half /= 2) {
+    for (std::size_t j = 0; j < half; ++j) lane[j] = lane[j] + lane[j + half];
+  }
+  return lane[0];
+}
+
+}  // namespace rebalance::kernels
