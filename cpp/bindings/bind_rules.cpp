@@ -1,9 +1,11 @@
 /// Sizing rules: objects that follow one account, their walks over many paths, and risk budgets.
 #include <pybind11/stl.h>
+#include <pybind11/typing.h>
 
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <tuple>
 
 #include "bind.hpp"
 #include "broadcast.hpp"
@@ -81,10 +83,12 @@ std::vector<StepReturns> shared_returns(const py::object& cash, const py::object
 
 bool overlap(const double* a, const double* b, std::size_t n) { return a < b + n && b < a + n; }
 
+using Columns = py::typing::Tuple<Floats, py::ellipsis>;
+
 /// The inputs of a walk as steps x paths, and the arrays that it fills.
 template <class Rule>
-py::tuple walk_paths(const Account<Rule>& account, const ArrayLike& input, const char* name,
-                     const std::vector<StepReturns>& shared, const py::object& out) {
+Columns walk_paths(const Account<Rule>& account, const ArrayLike& input, const char* name,
+                   const std::vector<StepReturns>& shared, const py::object& out) {
   const py::object owner = as_array(input, name, NPY_DOUBLE);
   auto* array = reinterpret_cast<PyArrayObject*>(owner.ptr());
   const int dims = PyArray_NDIM(array);
@@ -100,7 +104,7 @@ py::tuple walk_paths(const Account<Rule>& account, const ArrayLike& input, const
   c.shared_step = shared.size() > 1 || c.steps == shared.size() ? 1 : 0;
   const std::size_t n = c.steps * c.paths;
 
-  py::tuple result(Rule::kOutputs);
+  Columns result(Rule::kOutputs);
   if (out.is_none()) {
     const ColumnBlock block(Shape({PyArray_DIMS(array), static_cast<std::size_t>(dims)}), Rule::kOutputs);
     for (std::size_t k = 0; k < Rule::kOutputs; ++k) {
@@ -151,9 +155,9 @@ void bind_cppi(Bound cppi) {
   using Rule = sizing::Cppi;
   cppi.def(py::init([](double multiplier, double floor, double equity, double exposure, double max_leverage,
                        double ratchet, double lower, double upper, double cost_rate) {
-             CppiAccount a{Rule(multiplier, max_leverage, ratchet, lower, upper, cost_rate),
-                           {checked(equity, "equity"), checked(exposure, "exposure", 0.0),
-                            checked(floor, "floor", 0.0)}};
+             CppiAccount a{
+                 Rule(multiplier, max_leverage, ratchet, lower, upper, cost_rate),
+                 {checked(equity, "equity"), checked(exposure, "exposure", 0.0), checked(floor, "floor", 0.0)}};
              a.change([&](auto& s) { a.rule.trade(s, S(1.0)); });
              return a;
            }),
@@ -282,9 +286,8 @@ struct Matrix {
     data = static_cast<const double*>(PyArray_DATA(array));
     for (npy_intp i = 0; i < rows * columns; ++i) {
       if (std::isfinite(data[i])) continue;
-      throw py::value_error(std::string(name) + "[" + std::to_string(i / columns) + ", " +
-                            std::to_string(i % columns) + "] must be finite, got " +
-                            std::string(py::str(py::float_(data[i]))));
+      throw py::value_error(std::string(name) + "[" + std::to_string(i / columns) + ", " + std::to_string(i % columns) +
+                            "] must be finite, got " + std::string(py::str(py::float_(data[i]))));
     }
   }
 
@@ -340,9 +343,9 @@ std::vector<double> shares_of(const py::object& given, const char* name, std::si
   return shares;
 }
 
-py::tuple risk_budget(const py::object& covariance, const py::object& loadings, const py::object& factor_cov,
-                      const py::object& specific_var, const py::object& budgets, const py::object& start,
-                      double tolerance) {
+std::tuple<Floats, Floats, std::string, double, double, int, int> risk_budget(
+    const py::object& covariance, const py::object& loadings, const py::object& factor_cov,
+    const py::object& specific_var, const py::object& budgets, const py::object& start, double tolerance) {
   sizing::Covariance c;
   std::optional<Matrix> dense, exposures, factors;
   std::optional<ArrayColumn<double>> specific;
@@ -387,8 +390,8 @@ py::tuple risk_budget(const py::object& covariance, const py::object& loadings, 
     info = solver.solve(c, shares.data(), from.empty() ? nullptr : from.data(), tolerance, weights.data,
                         contributions.data);
   }
-  return py::make_tuple(weights.array, contributions.array, std::string(to_string(info.status)), info.residual,
-                        info.volatility, info.sweeps, info.newton_steps);
+  return {weights.array, contributions.array, std::string(to_string(info.status)), info.residual, info.volatility,
+          info.sweeps,   info.newton_steps};
 }
 
 }  // namespace

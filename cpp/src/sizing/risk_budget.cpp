@@ -252,9 +252,9 @@ RiskBudgetInfo RiskBudgetSolver::solve(const Covariance& c, const double* budget
   }
   info.volatility = std::sqrt(std::fmax(total_risk, 0.0)) / total;
   const bool sound = total_risk > 0.0 && std::isfinite(total) && info.residual < 1e-3;
-  info.status = !sound                        ? RiskBudgetStatus::unbounded
+  info.status = !sound                             ? RiskBudgetStatus::unbounded
                 : info.residual <= 8.0 * tolerance ? RiskBudgetStatus::solved
-                                              : RiskBudgetStatus::inaccurate;
+                                                   : RiskBudgetStatus::inaccurate;
   return info;
 }
 

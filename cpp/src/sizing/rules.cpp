@@ -43,7 +43,11 @@ bool walk_rest(const Rule& rule, const PathColumns& c) noexcept {
 }  // namespace
 
 Cppi::Cppi(double multiplier_, double max_leverage_, double ratchet_, double lower_, double upper_, double cost_)
-    : multiplier(multiplier_), max_leverage(max_leverage_), ratchet(ratchet_), lower(lower_), upper(upper_),
+    : multiplier(multiplier_),
+      max_leverage(max_leverage_),
+      ratchet(ratchet_),
+      lower(lower_),
+      upper(upper_),
       cost(cost_) {
   check(multiplier > 0.0 && std::isfinite(multiplier), "multiplier", "above 0 and finite", multiplier);
   check(max_leverage > 0.0 && std::isfinite(max_leverage), "max_leverage", "above 0 and finite", max_leverage);

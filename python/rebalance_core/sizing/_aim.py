@@ -222,7 +222,9 @@ def _number(name: str, x: Any, low: float, high: float, *, open_low: bool = Fals
     value = float(x)
     if (low < value if open_low else low <= value) and value < high:
         return value
-    must = f"{'above' if open_low else 'at least'} {low:g}" + (f" and below {high:g}" if high < np.inf else " and finite")
+    must = f"{'above' if open_low else 'at least'} {low:g}" + (
+        f" and below {high:g}" if high < np.inf else " and finite"
+    )
     raise ValueError(f"{name} must be {must}, got {value}")
 
 

@@ -247,17 +247,12 @@ def cppi_gap_risk(
 
 def _given(arguments: dict[str, Any]) -> list[Any]:
     """The numbers of cppi_gap_risk in its order, checked."""
-    rules = {
-        "multiplier": (lambda x: x > 0.0, "above 0"),
-        "vol": (lambda x: x >= 0.0, "at least 0"),
-        "interval_years": (lambda x: x > 0.0, "above 0"),
-        "steps": (lambda x: x >= 0.0, "at least 0"),
-        "drift": (lambda x: x == x, "finite"),  # noqa: PLR0124
-        "rate": (lambda x: x == x, "finite"),  # noqa: PLR0124
-    }
-    for name, (holds, must) in rules.items():
+    least = {"multiplier": 0.0, "vol": 0.0, "interval_years": 0.0, "steps": 0.0, "drift": -np.inf, "rate": -np.inf}
+    for name, low in least.items():
         values = np.asarray(arguments[name], dtype=float)
-        bad = values[~(holds(values) & np.isfinite(values))]
+        above = name in ("multiplier", "interval_years")
+        bad = values[~np.isfinite(values) | (values <= low if above else values < low)]
         if bad.size:
-            raise ValueError(f"{name} must be {must} and finite, got {bad.flat[0]}")
-    return [arguments[name] for name in rules]
+            must = f"{'above' if above else 'at least'} 0 and finite" if low == 0.0 else "finite"
+            raise ValueError(f"{name} must be {must}, got {bad.flat[0]}")
+    return [arguments[name] for name in least]

@@ -95,8 +95,10 @@ def units_at_risk(equity: Any, fraction: Any, price: Any, stop: Any, multiplier:
 
     Parameters
     ----------
-    equity : quote currency, at least 0
-    fraction : share of the equity at risk, in [0, 1]
+    equity
+        Quote currency, at least 0.
+    fraction
+        Share of the equity at risk, in [0, 1].
     price, stop
         Different and above 0; a stop above the price means short.
     multiplier

@@ -45,7 +45,9 @@ def risk_budget(
     Parameters
     ----------
     covariance : array_like, shape (n, n)
-        Or, in its place, loadings (n, k), factor_cov (k, k) and specific_var (n,) of S = B F B' + D.
+        Any symmetric positive semidefinite matrix in which no long-only mix is without risk.
+    loadings, factor_cov, specific_var : array_like, shapes (n, k), (k, k) and (n,)
+        In the place of a covariance: the parts of S = B F B' + D, with D above 0.
     budgets : array_like, shape (n,), optional
         Above 0; only their proportions count. Equal unless given: equal risk contributions.
     warm_start : array_like, shape (n,), optional
@@ -76,13 +78,11 @@ def risk_budget(
     >>> result.weights.round(12), result.shares.round(12)
     (array([0.66666667, 0.33333333]), array([0.5, 0.5]))
     """
-    factors = (loadings, factor_cov, specific_var)
-    if (covariance is None) == all(part is None for part in factors) or (
-        covariance is None and any(part is None for part in factors)
-    ):
-        raise ValueError("give either a covariance, or all of loadings, factor_cov and specific_var")
-    if covariance is not None and any(part is not None for part in factors):
+    factors = [part is not None for part in (loadings, factor_cov, specific_var)]
+    if covariance is not None and any(factors):
         raise ValueError("give a covariance or factors, not both")
+    if covariance is None and not all(factors):
+        raise ValueError("give either a covariance, or all of loadings, factor_cov and specific_var")
     weights, shares, status, residual, volatility, sweeps, steps = _core.risk_budget(
         covariance, loadings, factor_cov, specific_var, budgets, warm_start, tolerance
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -64,6 +64,7 @@ class Schedule:
         Parameters
         ----------
         underlying
+            Whose delta is worked off.
         start
             Nanoseconds since 1970, a datetime or ISO 8601 text.
         duration
@@ -160,20 +161,17 @@ def almgren_chriss(
         )
     # cosh - 1 = 2 sinh^2(half): no difference of nearly equal numbers where kappa tau is small.
     kappa = 2.0 / tau * float(np.arcsinh(0.5 * tau * vol * np.sqrt(risk_aversion / eta)))
-    times = tau * np.arange(n + 1)
+    times = np.asarray(tau * np.arange(n + 1), dtype=np.float64)
     times[-1] = span
-    left = _sinh_ratio(kappa, span - times, span)
+    left = _sinh_ratio(kappa, np.asarray(span - times), span)
     left[0] = 1.0
     # x_{j-1} - x_j = 2 sinh(kappa tau / 2) cosh(kappa (T - t_{j-1/2})) / sinh(kappa T), which does not cancel.
     rest = span - tau * (np.arange(n) + 0.5)
-    sold = _sinh_ratio(kappa, np.full(n, 0.5 * tau), span) * np.exp(kappa * rest) * (1.0 + np.exp(-2.0 * kappa * rest))
-    if kappa * span > 1.0:  # the same with the large exponentials taken out
-        sold = (
-            np.exp(-kappa * (span - rest - 0.5 * tau))
-            * np.expm1(-kappa * tau)
-            / np.expm1(-2.0 * kappa * span)
-            * (1.0 + np.exp(-2.0 * kappa * rest))
-        )
+    if kappa * span < 1.0:
+        sold = 2.0 * np.cosh(kappa * rest) * _sinh_ratio(kappa, np.array([0.5 * tau]), span)
+    else:  # the same with the large exponentials taken out
+        sold = np.exp(-kappa * tau * np.arange(n)) * (1.0 + np.exp(-2.0 * kappa * rest))
+        sold *= np.expm1(-kappa * tau) / np.expm1(-2.0 * kappa * span)
     holdings, trades = x * left, x * sold
     cost = 0.5 * permanent_impact * x * x + half_spread * abs(x) + eta / tau * float(trades @ trades)
     variance = vol * vol * tau * float(holdings[1:] @ holdings[1:])
@@ -184,6 +182,4 @@ def _sinh_ratio(kappa: float, part: FloatArray, whole: float) -> FloatArray:
     """sinh(kappa part) / sinh(kappa whole) for 0 <= part <= whole: part / whole where kappa is 0, never inf / inf."""
     if kappa * whole < 1e-150:
         return part / whole
-    return np.asarray(
-        np.exp(-kappa * (whole - part)) * np.expm1(-2.0 * kappa * part) / np.expm1(-2.0 * kappa * whole)
-    )
+    return np.asarray(np.exp(-kappa * (whole - part)) * np.expm1(-2.0 * kappa * part) / np.expm1(-2.0 * kappa * whole))

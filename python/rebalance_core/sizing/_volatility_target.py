@@ -95,7 +95,7 @@ class VolatilityTarget(_core.VolatilityTarget):
             If a forecast is not finite or below 0; its place and value are given.
         """
         (scale,) = self._walk(vol, None if out is None else (out,))
-        return scale  # type: ignore[no-any-return]
+        return scale
 
     def __repr__(self) -> str:
         return f"VolatilityTarget({self.target}, cap={self.cap}, scale={self.scale})"

@@ -31,8 +31,8 @@ struct Covariance {
 
 enum class RiskBudgetStatus : std::uint8_t {
   solved,
-  inaccurate,    ///< the covariance is too nearly singular: contributions are as close as doubles get them
-  unbounded,     ///< some long-only mix has no risk, or less than none: there is no answer
+  inaccurate,  ///< the covariance is too nearly singular: contributions are as close as doubles get them
+  unbounded,   ///< some long-only mix has no risk, or less than none: there is no answer
 };
 
 [[nodiscard]] constexpr std::string_view to_string(RiskBudgetStatus status) noexcept {

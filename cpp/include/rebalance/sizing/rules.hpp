@@ -56,11 +56,11 @@ struct Cppi {
   static constexpr std::size_t kStates = 3, kOutputs = 3;
   enum State : std::size_t { equity, exposure, floor };
 
-  double multiplier = 1.0;              ///< above 0
-  double max_leverage = 1.0;            ///< above 0; exposure over equity
-  double ratchet = 0.0;                 ///< in [0, 1)
-  double lower = 1.0, upper = 1.0;      ///< of the wanted exposure; lower in [0, 1], upper at least 1
-  double cost = 0.0;                    ///< per unit of quote currency traded
+  double multiplier = 1.0;          ///< above 0
+  double max_leverage = 1.0;        ///< above 0; exposure over equity
+  double ratchet = 0.0;             ///< in [0, 1)
+  double lower = 1.0, upper = 1.0;  ///< of the wanted exposure; lower in [0, 1], upper at least 1
+  double cost = 0.0;                ///< per unit of quote currency traded
   AfterCosts multiplied, levered;
 
   Cppi() = default;
