@@ -20,16 +20,18 @@ using sizing::PathColumns;
 using sizing::StepReturns;
 using S = simd::Vec<simd::Scalar>;
 
+/// As Python writes it.
+std::string number_text(double x) { return py::str(py::float_(x)); }
+
 double checked(double x, const char* name, double least = -INFINITY) {
   if (std::isfinite(x) && x >= least) return x;
   throw py::value_error(std::string(name) + " must be finite" +
-                        (least > -INFINITY ? " and at least " + std::string(py::str(py::float_(least))) : "") +
-                        ", got " + std::string(py::str(py::float_(x))));
+                        (least > -INFINITY ? " and at least " + number_text(least) : "") + ", got " + number_text(x));
 }
 
 double checked_growth(double growth) {
   if (growth > 0.0 && std::isfinite(growth)) return growth;
-  throw py::value_error("growth must be above 0 and finite, got " + std::string(py::str(py::float_(growth))));
+  throw py::value_error("growth must be above 0 and finite, got " + number_text(growth));
 }
 
 /// One account under one rule.
@@ -140,7 +142,7 @@ Columns walk_paths(const Account<Rule>& account, const ArrayLike& input, const c
     const std::string at = std::to_string(i / c.paths) + (dims == 2 ? ", " + std::to_string(i % c.paths) : "");
     throw py::value_error(std::string(name) + "[" + at + "] must be finite and at least " +
                           (std::is_same_v<Rule, sizing::VolatilityTarget> ? "0" : "-1") + ", got " +
-                          std::string(py::str(py::float_(c.input[i]))));
+                          number_text(c.input[i]));
   }
   return result;
 }
@@ -277,34 +279,41 @@ struct Matrix {
   const double* data = nullptr;
 
   Matrix(const py::object& given, const char* name, npy_intp rows, npy_intp columns)
-      : owner(as_array(given, name, NPY_DOUBLE)) {
+      : owner(as_array(given, name, NPY_DOUBLE)), name_(name) {
     auto* array = reinterpret_cast<PyArrayObject*>(owner.ptr());
     if (PyArray_NDIM(array) != 2 || PyArray_DIM(array, 0) != rows || PyArray_DIM(array, 1) != columns) {
       throw py::value_error(std::string(name) + " must have shape (" + std::to_string(rows) + ", " +
                             std::to_string(columns) + "), got " + shape_text(array));
     }
     data = static_cast<const double*>(PyArray_DATA(array));
-    for (npy_intp i = 0; i < rows * columns; ++i) {
+    rows_ = rows;
+    columns_ = columns;
+  }
+
+  [[nodiscard]] std::string entry(npy_intp i, npy_intp j) const {
+    return std::string(name_) + "[" + std::to_string(i) + ", " + std::to_string(j) + "]";
+  }
+
+  void check_finite() const {
+    for (npy_intp i = 0; i < rows_ * columns_; ++i) {
       if (std::isfinite(data[i])) continue;
-      throw py::value_error(std::string(name) + "[" + std::to_string(i / columns) + ", " + std::to_string(i % columns) +
-                            "] must be finite, got " + std::string(py::str(py::float_(data[i]))));
+      throw py::value_error(entry(i / columns_, i % columns_) + " must be finite, got " + number_text(data[i]));
     }
   }
 
   /// Refuse what cannot be a covariance: not symmetric, a variance below `least`, a correlation beyond 1.
-  void check_covariance(const char* name, npy_intp n, bool positive) const {
-    const auto entry = [&](npy_intp i, npy_intp j) {
-      return std::string(name) + "[" + std::to_string(i) + ", " + std::to_string(j) + "]";
-    };
-    const auto text = [](double x) { return std::string(py::str(py::float_(x))); };
+  void check_covariance(bool positive) const {
+    const npy_intp n = rows_;
+    std::vector<double> deviation(static_cast<std::size_t>(n));
     for (npy_intp i = 0; i < n; ++i) {
       const double own = data[i * n + i];
+      if (!std::isfinite(own)) check_finite();
       if (!(positive ? own > 0.0 : own >= 0.0)) {
-        throw py::value_error(entry(i, i) + " must be " + (positive ? "above 0" : "at least 0") + ", got " + text(own));
+        throw py::value_error(entry(i, i) + " must be " + (positive ? "above 0" : "at least 0") + ", got " +
+                              number_text(own));
       }
+      deviation[static_cast<std::size_t>(i)] = std::sqrt(own);
     }
-    std::vector<double> deviation(static_cast<std::size_t>(n));
-    for (npy_intp i = 0; i < n; ++i) deviation[static_cast<std::size_t>(i)] = std::sqrt(data[i * n + i]);
     // In squares, so that both halves of the matrix are read along their rows.
     constexpr npy_intp kSide = 32;
     for (npy_intp top = 0; top < n; top += kSide) {
@@ -313,19 +322,25 @@ struct Matrix {
           for (npy_intp j = left; j < std::min(left + kSide, i); ++j) {
             const double x = data[i * n + j], y = data[j * n + i];
             const double scale = deviation[static_cast<std::size_t>(i)] * deviation[static_cast<std::size_t>(j)];
+            // Written so that what is not a number fails.
+            if (std::fabs(x - y) <= 1e-12 * scale && std::fabs(x) <= scale * (1.0 + 1e-12)) [[likely]]
+              continue;
+            check_finite();
             if (std::fabs(x - y) > 1e-12 * scale) {
-              throw py::value_error(entry(i, j) + " is " + text(x) + " but " + entry(j, i) + " is " + text(y) +
-                                    ": a covariance is symmetric");
+              throw py::value_error(entry(i, j) + " is " + number_text(x) + " but " + entry(j, i) + " is " +
+                                    number_text(y) + ": a covariance is symmetric");
             }
-            if (std::fabs(x) > scale * (1.0 + 1e-12)) {
-              throw py::value_error(entry(i, j) + " is " + text(x) + ", beyond the " + text(scale) +
-                                    " that a correlation of 1 gives");
-            }
+            throw py::value_error(entry(i, j) + " is " + number_text(x) + ", beyond the " + number_text(scale) +
+                                  " that a correlation of 1 gives");
           }
         }
       }
     }
   }
+
+ private:
+  const char* name_;
+  npy_intp rows_ = 0, columns_ = 0;
 };
 
 std::vector<double> shares_of(const py::object& given, const char* name, std::size_t n) {
@@ -335,7 +350,7 @@ std::vector<double> shares_of(const py::object& given, const char* name, std::si
   for (std::size_t i = 0; i < n; ++i) {
     if (!(shares[i] > 0.0 && std::isfinite(shares[i]))) {
       throw py::value_error(std::string(name) + "[" + std::to_string(i) + "] must be above 0 and finite, got " +
-                            std::string(py::str(py::float_(shares[i]))) + "; leave out assets without a share");
+                            number_text(shares[i]) + "; leave out assets without a share");
     }
     total += shares[i];
   }
@@ -352,7 +367,7 @@ std::tuple<Floats, Floats, std::string, double, double, int, int> risk_budget(
   if (!covariance.is_none()) {
     const auto n = static_cast<npy_intp>(py::len(covariance));
     dense.emplace(covariance, "covariance", n, n);
-    dense->check_covariance("covariance", n, true);
+    dense->check_covariance(true);
     c.dense = dense->data;
     c.n = static_cast<std::size_t>(n);
   } else {
@@ -361,13 +376,14 @@ std::tuple<Floats, Floats, std::string, double, double, int, int> risk_budget(
     const auto n = static_cast<npy_intp>(c.n), k = static_cast<npy_intp>(py::len(factor_cov));
     c.k = static_cast<std::size_t>(k);
     exposures.emplace(loadings, "loadings", n, k);
+    exposures->check_finite();
     factors.emplace(factor_cov, "factor_cov", k, k);
-    factors->check_covariance("factor_cov", k, false);
+    factors->check_covariance(false);
     for (std::size_t i = 0; i < c.n; ++i) {
       const double own = specific->span()[i];
       if (!(own > 0.0 && std::isfinite(own))) {
         throw py::value_error("specific_var[" + std::to_string(i) + "] must be above 0 and finite, got " +
-                              std::string(py::str(py::float_(own))));
+                              number_text(own));
       }
     }
     if (k == 0) throw py::value_error("factor_cov has no factors; give the variances as a diagonal covariance");
@@ -377,7 +393,7 @@ std::tuple<Floats, Floats, std::string, double, double, int, int> risk_budget(
   }
   if (c.n == 0) throw py::value_error("there are no assets");
   if (!(tolerance > 0.0 && tolerance < 1.0)) {
-    throw py::value_error("tolerance must be between 0 and 1, got " + std::string(py::str(py::float_(tolerance))));
+    throw py::value_error("tolerance must be between 0 and 1, got " + number_text(tolerance));
   }
   const std::vector<double> shares = shares_of(budgets, "budgets", c.n);
   std::vector<double> from;

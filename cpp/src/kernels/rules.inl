@@ -8,8 +8,10 @@
 
 namespace rebalance::kernels {
 
-/// Paths whose states stay in the nearest cache while their steps go by, row after row.
-inline constexpr std::size_t kPathBlock = 256;
+/// Paths whose states are kept at hand (96 KB for three) while their steps go by, row after row. Long pieces of a row
+/// are what the prefetchers want: 1000 x 4000 steps of CPPI take 1.5 ns each with 4096 paths at a time, 3 to 5 ns with
+/// 256 or 1024 (AVX-512 on Zen 5).
+inline constexpr std::size_t kPathBlock = 4096;
 
 /// The paths up to the last whole multiple of kLanes.
 template <class V, class Rule>
