@@ -2,15 +2,16 @@
 
     python bench/python/rules.py
 
-The peers are the same recursions in numba (step by step over all paths, with -O3 and, where they vectorise only then,
-fastmath) and in NumPy (a loop over the steps on whole rows), and for risk budgets cyclical coordinate descent in numba,
-as libraries for risk parity do it, and scipy. All of them compute the same thing and are compared before anything is
-timed. All of them fill arrays that are there already, earn cash, pay carry and refuse returns that are none.
+The peers are the same recursions in numba (step by step over all paths) and in NumPy (a loop over the steps on whole
+rows), and for risk budgets cyclical coordinate descent in numba with fastmath, as libraries for risk parity do it, and
+scipy. All of them fill arrays that are there already, earn cash, pay carry, refuse returns that are none, and are
+compared before anything is timed. On a machine that does other work as well, compare the least times.
 """
 
 from __future__ import annotations
 
 import platform
+import time
 from collections.abc import Callable
 from dataclasses import astuple
 
@@ -19,7 +20,7 @@ import numpy as np
 from scipy import optimize
 
 import rebalance_core as rc
-from compare import medians, processor
+from compare import processor
 from rebalance_core import _core
 from rebalance_core.sizing import Cppi, FixedFraction, VolatilityTarget, risk_budget
 
@@ -163,11 +164,23 @@ def on(isa: str, work: Callable[[], object]) -> Callable[[], object]:
     return switched
 
 
-def show(title: str, unit: str, times: dict[str, float], per: float) -> None:
-    best = times[next(iter(times))]
-    print(f"\n{title}, {unit} (median), and how many times the first line")
-    for name, seconds in times.items():
-        print(f"  {name:<44}{seconds / per:>12.3f}{seconds / best:>9.1f}")
+def timed(works: dict[str, Callable[[], object]], rounds: int = 60) -> dict[str, list[float]]:
+    """Seconds of each, in turns: all of them."""
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            work()  # each meets its own data in the cache
+            start = time.perf_counter()
+            work()
+            taken[name].append(time.perf_counter() - start)
+    return taken
+
+
+def show(title: str, unit: str, taken: dict[str, list[float]], per: float) -> None:
+    first = min(taken[next(iter(taken))])
+    print(f"\n{title}, {unit}: median, least, and the least over that of the first line")
+    for name, seconds in taken.items():
+        print(f"  {name:<44}{np.median(seconds) / per:>12.3f}{min(seconds) / per:>12.3f}{min(seconds) / first:>9.2f}")
 
 
 def paths(steps: int, n: int) -> None:
@@ -191,7 +204,7 @@ def paths(steps: int, n: int) -> None:
     works["numba"] = lambda: numba_cppi(r, *REST, *rows, *given, *theirs)
     if n > 1:
         works["NumPy, row by row"] = lambda: numpy_cppi(r, *REST, *given, *theirs)
-    show(f"CPPI, {steps} steps x {n} paths", "ns a step", medians(works, 20), 1e-9 * steps * n)
+    show(f"CPPI, {steps} steps x {n} paths", "ns a step", timed(works), 1e-9 * steps * n)
 
     fraction = FixedFraction(0.6, 100, band=0.02, cost_rate=0.0005)
     held = fraction.paths(r)
@@ -204,7 +217,7 @@ def paths(steps: int, n: int) -> None:
         for i in rc.supported_isas()
     }
     works["numba"] = lambda: numba_fraction(r, *REST[:2], *rows[:2], *start, *theirs[:2])
-    show(f"Fixed fraction, {steps} steps x {n} paths", "ns a step", medians(works, 20), 1e-9 * steps * n)
+    show(f"Fixed fraction, {steps} steps x {n} paths", "ns a step", timed(works), 1e-9 * steps * n)
 
     target = VolatilityTarget(0.4, cap=2.0, band=0.05, smoothing=0.2)
     target.paths(vol, out=ours.equity)
@@ -218,7 +231,7 @@ def paths(steps: int, n: int) -> None:
     works["numba"] = lambda: numba_target(vol, *rows[:2], 0.4, 2.0, 0.05, 0.2, theirs[0])
     if n > 1:
         works["NumPy, row by row"] = lambda: numpy_target(vol, 0.4, 2.0, 0.05, 0.2, theirs[0])
-    show(f"Volatility target, {steps} steps x {n} paths", "ns a step", medians(works, 20), 1e-9 * steps * n)
+    show(f"Volatility target, {steps} steps x {n} paths", "ns a step", timed(works), 1e-9 * steps * n)
 
 
 def single() -> None:
@@ -237,7 +250,7 @@ def single() -> None:
             target.update(0.5)
 
     works = {"Cppi.update": updates, "Cppi.step": steps, "VolatilityTarget.update": forecasts}
-    show("One step, called from Python", "ns a call", medians(works, 20), 1e-9 * 1000)
+    show("One step, called from Python", "ns a call", timed(works), 1e-9 * 1000)
 
 
 def budgets(n: int) -> None:
@@ -261,7 +274,7 @@ def budgets(n: int) -> None:
     parts = {"loadings": loadings, "factor_cov": factor, "specific_var": specific}
     works[f"rebalance_core, {k} factors"] = on(rc.supported_isas()[0], lambda: risk_budget(**parts))
     works["rebalance_core, dense, from the answer"] = lambda: risk_budget(s, warm_start=found.weights)
-    show(f"Risk budget, {n} assets, to 1e-12", "microseconds", medians({**works, **peers}, 20), 1e-6)
+    show(f"Risk budget, {n} assets, to 1e-12", "microseconds", timed({**works, **peers}), 1e-6)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <tuple>
 
@@ -101,7 +102,9 @@ Columns walk_paths(const Account<Rule>& account, const ArrayLike& input, const c
   c.input = static_cast<const double*>(PyArray_DATA(array));
   c.steps = static_cast<std::size_t>(PyArray_DIM(array, 0));
   c.paths = dims == 2 ? static_cast<std::size_t>(PyArray_DIM(array, 1)) : 1;
-  c.start = account.state;
+  double start[Rule::kStates];  // its own: the account may move on in another thread
+  std::copy(std::begin(account.state), std::end(account.state), start);
+  c.start = start;
   c.shared = shared.data();
   c.shared_step = shared.size() > 1 || c.steps == shared.size() ? 1 : 0;
   const std::size_t n = c.steps * c.paths;

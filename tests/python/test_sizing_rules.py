@@ -120,13 +120,10 @@ def test_cppi_keeps_its_promises(moves, multiplier, floor, leverage, ratchet, co
     assert np.all(p.exposure >= 0)
     assert np.all(np.diff(p.floor) >= 0)
     assert np.all(p.floor >= ratchet * p.equity)
-    broke = p.equity <= p.floor
-    assert np.all(p.exposure[broke] == 0.0) or high * low != 1 or cost > 0
-    once = np.maximum.accumulate(broke)
-    if leverage * 0.9 < 1 and ratchet == 0:
-        assert np.all(p.equity > 0)
-    if cost == 0 and multiplier * 0.9 < 1:
-        assert not np.any(once & (p.equity < p.floor)) or floor > 100 or ratchet > 0
+    below = p.equity < p.floor * (1 - 1e-12)
+    assert np.all(p.exposure[below] <= 1e-9 * p.floor[below]), "below the floor nothing is held"
+    if high * multiplier * 0.9 < 1 and cost == 0 and floor <= 100:
+        assert not np.any(below), "no fall takes more than the cushion"
 
 
 @given(returns, st.floats(0.1, 20), st.floats(0, 99), st.floats(0.1, 5), st.floats(0, 0.99), st.floats(0, 0.04))
@@ -206,7 +203,7 @@ def test_gap_risk_is_exact():
 
 
 def test_gap_risk_is_what_paths_show():
-    """A million weeks of an account: frequency and mean within four standard errors."""
+    """A million weeks: frequency and mean loss within four standard errors."""
     rng = np.random.default_rng(3)
     m, s, steps, n = 6.0, 0.8, 26, 40_000
     moves = np.expm1(rng.normal(-s * s / 104, s / math.sqrt(52), (steps, n)))
@@ -315,8 +312,7 @@ def test_volatility_target_on_real_realised_vols():
 
 
 def test_cppi_on_real_prices_keeps_its_floor():
-    """Bitcoin by the minute, January 2022: 46 000 to 38 000. The floor holds; more often than not it is fully invested
-    nowhere near the end."""
+    """Bitcoin by the minute, January 2022, 46 000 to 38 000: the floor holds, and the exposure comes down."""
     close = numbers(shared_table("prices/btc_perp_1m_20211231_20220201.csv.gz"), "close")
     moves = close[1:] / close[:-1] - 1
     p = Cppi(4, 80, 100, ratchet=0.8, band=(3.5, 4.5), cost_rate=0.0005).paths(moves)
@@ -396,7 +392,7 @@ def test_out_is_filled_and_may_not_overlap():
 
 
 def test_risk_budgets_published_example():
-    """Maillard, Roncalli and Teiletche (2010), second example: 38.4, 19.2, 24.3, 18.2 %, volatility 10.3 %."""
+    """Maillard, Roncalli and Teiletche (2010), their second example: 38.4, 19.2, 24.3, 18.2 %, volatility 10.3 %."""
     vol = np.array([0.1, 0.2, 0.3, 0.4])
     correlation = np.array([[1, 0.8, 0, 0], [0.8, 1, 0, 0], [0, 0, 1, -0.5], [0, 0, -0.5, 1]])
     result = risk_budget(np.outer(vol, vol) * correlation)
@@ -578,7 +574,7 @@ def test_aim_portfolios_are_exact():
 
 @given(st.floats(0.1, 20), st.floats(1e-3, 1e3), st.floats(0, 0.5), st.integers(0, 1000))
 def test_cost_in_proportion_to_risk_has_one_rate_and_a_closed_aim(g, impact, rho, seed):
-    """Garleanu and Pedersen (2013), (12) and (14): aim = (g S)^-1 B (I + Phi a / g)^-1 f."""
+    """Garleanu and Pedersen (2013): aim = (g S)^-1 B (I + Phi a / g)^-1 f."""
     rng = np.random.default_rng(seed)
     s, b, phi = random_covariance(rng, 4, 0), rng.normal(size=(4, 2)), rng.uniform(0.05, 1, 2)
     policy = aim_portfolio(s, impact, b, phi, risk_aversion=g, discount=rho)
@@ -647,7 +643,7 @@ def test_aims_that_do_not_exist_are_refused(change, message):
 
 
 def test_schedule_published_example():
-    """Almgren and Chriss (2001), section 3.4: kappa 0.607 a day; holdings as in theory 5.2."""
+    """Almgren and Chriss (2001), their example: kappa 0.607 a day; holdings as in theory 5.2."""
     schedule = almgren_chriss(
         1e6,
         5,

@@ -7,8 +7,8 @@ imported, and each result comes from the definition rather than from the closed 
 
 cppi_gap     The cushion of a discrete CPPI is followed through its steps. One step's probability and means are integrals
              of the lognormal density of S'/S, done numerically; the chain over the steps is a plain loop.
-aim          The matrix equations of Garleanu and Pedersen (2013), (A.14) and (A.15), by value iteration from 0.
-schedule     The n - 1 linear first-order conditions of Almgren and Chriss (2001), (15), solved as a linear system.
+aim          The matrix equations of Garleanu and Pedersen (2013) for the value function, by value iteration from 0.
+schedule     The n - 1 linear first-order conditions of Almgren and Chriss (2001), solved as a linear system.
 risk_budget  y_i (S y)_i = b_i by Newton's method on the logarithms of y, from ones.
 """
 

@@ -45,27 +45,28 @@ bool rule_paths(const Rule& rule, const sizing::PathColumns& c) noexcept {
   return !any(bad);
 }
 
-/// sum a_i b_i in sixteen lanes, folded 16 -> 8 -> 4 -> 2 -> 1: one order on every instruction set. Products are
-/// rounded before they are added, so that the baseline has the same bits.
+/// sum a_i b_i in sixteen lanes, folded 16 -> 8 -> 4 -> 2 -> 1, and then the products left over in one sum: one order
+/// on every instruction set. Products are rounded before they are added, so that the baseline has the same bits.
 template <class V>
 double dot(const double* a, const double* b, std::size_t n) noexcept {
-  constexpr std::size_t kWidth = V::kWidth, kPacks = kSumRows / kWidth;
-  V total[kPacks];
-  for (std::size_t p = 0; p < kPacks; ++p) total[p] = V(0.0);
+  constexpr std::size_t kWidth = V::kWidth, kPacks = kSumLanes / kWidth;
+  static_assert(kSumRows == 2 * kSumLanes && kSumLanes == 8);
+  V low[kPacks], high[kPacks];
+  for (std::size_t p = 0; p < kPacks; ++p) low[p] = high[p] = V(0.0);
   std::size_t i = 0;
   for (; i + kSumRows <= n; i += kSumRows) {
-#pragma GCC unroll 8
+#pragma GCC unroll 4
     for (std::size_t p = 0; p < kPacks; ++p) {
-      total[p] = total[p] + V::load(a + i + p * kWidth) * V::load(b + i + p * kWidth);
+      const std::size_t first = i + p * kWidth, second = first + kSumLanes;
+      low[p] = low[p] + V::load(a + first) * V::load(b + first);
+      high[p] = high[p] + V::load(a + second) * V::load(b + second);
     }
   }
-  double lane[kSumRows];
-  for (std::size_t p = 0; p < kPacks; ++p) total[p].store(lane + p * kWidth);
-  for (std::size_t j = 0; i < n; ++i, ++j) lane[j] = lane[j] + a[i] * b[i];
-  for (std::size_t half = kSumRows / 2; half > 0; half /= 2) {
-    for (std::size_t j = 0; j < half; ++j) lane[j] = lane[j] + lane[j + half];
-  }
-  return lane[0];
+  double rest = 0.0;
+  for (; i < n; ++i) rest = rest + a[i] * b[i];
+  double lane[kSumLanes];
+  for (std::size_t p = 0; p < kPacks; ++p) (low[p] + high[p]).store(lane + p * kWidth);
+  return (((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]))) + rest;
 }
 
 }  // namespace rebalance::kernels

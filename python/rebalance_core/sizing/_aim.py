@@ -64,9 +64,9 @@ def aim_portfolio(
 
     Notes
     -----
-    Garleanu and Pedersen (2013), J. Finance 68, equations (6)-(9). The matrix equation of the value function falls
-    apart into quadratics in the basis where L is the identity and S is diagonal: with eigenvalues m of
-    L^-1/2 g S L^-1/2 and b = 1 - discount, the rates solve  b a^2 + (discount + b m) a = b m.
+    Garleanu and Pedersen (2013), J. Finance 68. The matrix equation of the value function falls apart into quadratics
+    in the basis where L is the identity and S is diagonal: with eigenvalues m of L^-1/2 g S L^-1/2 and
+    b = 1 - discount, the rates solve  b a^2 + (discount + b m) a = b m.
 
     Examples
     --------

@@ -125,7 +125,7 @@ def almgren_chriss(
 
     Notes
     -----
-    Almgren and Chriss (2001), "Optimal execution of portfolio transactions", J. Risk 3(2), equations (17)-(20).
+    Almgren and Chriss (2001), "Optimal execution of portfolio transactions", J. Risk 3(2).
 
     Examples
     --------
