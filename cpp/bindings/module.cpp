@@ -38,4 +38,5 @@ PYBIND11_MODULE(_core, m) {
   bindings::bind_engine(m);
   bindings::bind_sizing(m);
   bindings::bind_hedge(m);
+  bindings::bind_rules(m);
 }

@@ -611,6 +611,105 @@ class Plan:
     @property
     def weight(self) -> numpy.typing.NDArray[numpy.float64]: ...
 
+class Cppi:
+    def __init__(
+        self,
+        multiplier: typing.SupportsFloat | typing.SupportsIndex,
+        floor: typing.SupportsFloat | typing.SupportsIndex,
+        equity: typing.SupportsFloat | typing.SupportsIndex,
+        *,
+        exposure: typing.SupportsFloat | typing.SupportsIndex,
+        max_leverage: typing.SupportsFloat | typing.SupportsIndex,
+        ratchet: typing.SupportsFloat | typing.SupportsIndex,
+        lower: typing.SupportsFloat | typing.SupportsIndex,
+        upper: typing.SupportsFloat | typing.SupportsIndex,
+        cost_rate: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    def _walk(
+        self,
+        asset_return: numpy.typing.ArrayLike,
+        cash_return: numpy.typing.ArrayLike,
+        carry: typing.Any,
+        floor_return: typing.Any,
+        out: typing.Any,
+    ) -> tuple[numpy.typing.NDArray[numpy.float64], ...]: ...
+    def step(
+        self,
+        asset_return: typing.SupportsFloat | typing.SupportsIndex,
+        cash_return: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+        carry: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        floor_return: typing.SupportsFloat | typing.SupportsIndex | None = None,
+    ) -> float: ...
+    def update(
+        self,
+        equity: typing.SupportsFloat | typing.SupportsIndex,
+        exposure: typing.SupportsFloat | typing.SupportsIndex,
+        growth: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+    ) -> float: ...
+    @property
+    def equity(self) -> float: ...
+    @property
+    def exposure(self) -> float: ...
+    @property
+    def floor(self) -> float: ...
+    @property
+    def max_leverage(self) -> float: ...
+    @property
+    def multiplier(self) -> float: ...
+
+class FixedFraction:
+    def __init__(
+        self,
+        fraction: typing.SupportsFloat | typing.SupportsIndex,
+        equity: typing.SupportsFloat | typing.SupportsIndex,
+        *,
+        exposure: typing.SupportsFloat | typing.SupportsIndex,
+        band: typing.SupportsFloat | typing.SupportsIndex,
+        cost_rate: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    def _walk(
+        self,
+        asset_return: numpy.typing.ArrayLike,
+        cash_return: numpy.typing.ArrayLike,
+        carry: typing.Any,
+        out: typing.Any,
+    ) -> tuple[numpy.typing.NDArray[numpy.float64], ...]: ...
+    def step(
+        self,
+        asset_return: typing.SupportsFloat | typing.SupportsIndex,
+        cash_return: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+        carry: typing.SupportsFloat | typing.SupportsIndex | None = None,
+    ) -> float: ...
+    def update(
+        self, equity: typing.SupportsFloat | typing.SupportsIndex, exposure: typing.SupportsFloat | typing.SupportsIndex
+    ) -> float: ...
+    @property
+    def equity(self) -> float: ...
+    @property
+    def exposure(self) -> float: ...
+    @property
+    def fraction(self) -> float: ...
+
+class VolatilityTarget:
+    def __init__(
+        self,
+        target: typing.SupportsFloat | typing.SupportsIndex,
+        *,
+        cap: typing.SupportsFloat | typing.SupportsIndex,
+        band: typing.SupportsFloat | typing.SupportsIndex,
+        smoothing: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    def _walk(
+        self, vol: numpy.typing.ArrayLike, out: typing.Any
+    ) -> tuple[numpy.typing.NDArray[numpy.float64], ...]: ...
+    def update(self, vol: typing.SupportsFloat | typing.SupportsIndex) -> float: ...
+    @property
+    def cap(self) -> float: ...
+    @property
+    def scale(self) -> float: ...
+    @property
+    def target(self) -> float: ...
+
 def _map(function: str, x: numpy.typing.ArrayLike) -> numpy.typing.NDArray[numpy.float64]:
     """
     exp, log, normal_density or normal_cdf of a column, as the kernels compute it; for tests.
@@ -1080,6 +1179,15 @@ def restore_weights(
     equity: typing.SupportsFloat | typing.SupportsIndex,
     cost_rate: numpy.typing.ArrayLike,
 ) -> tuple[numpy.typing.NDArray[numpy.float64], float]: ...
+def risk_budget(
+    covariance: typing.Any,
+    loadings: typing.Any,
+    factor_cov: typing.Any,
+    specific_var: typing.Any,
+    budgets: typing.Any,
+    start: typing.Any,
+    tolerance: typing.SupportsFloat | typing.SupportsIndex,
+) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], str, float, float, int, int]: ...
 def round_to_lots(
     wanted: numpy.typing.ArrayLike,
     lot_size: numpy.typing.ArrayLike,

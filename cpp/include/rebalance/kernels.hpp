@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "rebalance/simd/isa.hpp"
+#include "rebalance/sizing/rules.hpp"
 #include "rebalance/surface/smile.hpp"
 
 namespace rebalance {
@@ -108,6 +109,12 @@ struct KernelTable {
   void (*add_blocks)(const double* sums, std::size_t blocks, double* totals) noexcept;
   void (*surface)(const SurfaceColumns&) noexcept;
   void (*smile)(const SmileColumns&) noexcept;
+  /// Sizing rules on the paths up to the last whole multiple of kLanes; false if an input is not usable.
+  bool (*cppi)(const sizing::Cppi&, const sizing::PathColumns&) noexcept;
+  bool (*fixed_fraction)(const sizing::FixedFraction&, const sizing::PathColumns&) noexcept;
+  bool (*volatility_target)(const sizing::VolatilityTarget&, const sizing::PathColumns&) noexcept;
+  /// sum a_i b_i, any n; see kernels/rules.inl
+  double (*dot)(const double* a, const double* b, std::size_t n) noexcept;
 
   // the dual solver's loops over columns, see kernels/dual.inl
   void (*dual_slopes)(const DualRows& a, const double* w, double* t) noexcept;

@@ -7,6 +7,7 @@
 #include "implied_vol.inl"
 #include "prices.inl"
 #include "remark.inl"
+#include "rules.inl"
 #include "surface.inl"
 
 namespace rebalance::kernels {
@@ -49,6 +50,10 @@ constexpr KernelTable table(simd::Isa isa) {
       .dual_response = dual_response<Narrow>,
       .dual_products = dual_products<Narrow>,
       .dual_gram = dual_gram<Narrow>,
+      .cppi = rule_paths<Narrow, sizing::Cppi>,
+      .fixed_fraction = rule_paths<Narrow, sizing::FixedFraction>,
+      .volatility_target = rule_paths<Narrow, sizing::VolatilityTarget>,
+      .dot = dot<Narrow>,
       .exp = map_rows<Narrow, Exp>,
       .log = map_rows<Narrow, Log>,
       .normal_density = map_rows<Narrow, NormalDensity>,

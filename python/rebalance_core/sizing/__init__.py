@@ -2,7 +2,40 @@
 
 from rebalance_core._core import HedgeResult, HedgeSolver, SolveStatus, hedge, hedge_many
 
+from ._aim import AimPortfolio, aim_portfolio, tracking_rate, trading_rate
+from ._cppi import Cppi, CppiPaths, GapRisk, cppi_gap_risk
+from ._fraction import FixedFraction, FractionPaths, units_at_risk
+from ._risk_budget import RiskBudgetResult, risk_budget
 from ._roll import roll
+from ._rule import SizingRule
+from ._schedule import Schedule, ScheduledTargets, almgren_chriss
+from ._volatility_target import VolatilityTarget
 from ._weights import restore_weights
 
-__all__ = ["HedgeResult", "HedgeSolver", "SolveStatus", "hedge", "hedge_many", "restore_weights", "roll"]
+__all__ = [
+    "AimPortfolio",
+    "Cppi",
+    "CppiPaths",
+    "FixedFraction",
+    "FractionPaths",
+    "GapRisk",
+    "HedgeResult",
+    "HedgeSolver",
+    "RiskBudgetResult",
+    "Schedule",
+    "ScheduledTargets",
+    "SizingRule",
+    "SolveStatus",
+    "VolatilityTarget",
+    "aim_portfolio",
+    "almgren_chriss",
+    "cppi_gap_risk",
+    "hedge",
+    "hedge_many",
+    "restore_weights",
+    "risk_budget",
+    "roll",
+    "tracking_rate",
+    "trading_rate",
+    "units_at_risk",
+]

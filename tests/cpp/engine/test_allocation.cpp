@@ -4,6 +4,8 @@
 
 #include "../check.hpp"
 #include "../desk.hpp"
+#include "rebalance/sizing/risk_budget.hpp"
+#include "rebalance/sizing/rules.hpp"
 
 using namespace rebalance;
 
@@ -111,4 +113,25 @@ TEST("nor do bands that are made anew from the gamma of every tick") {
   CHECK(counted == 0);
   CHECK(trades > 100);
   CHECK(held > 0);
+}
+
+TEST("sizing rules and risk budgets take no memory") {
+  const sizing::Cppi rule(4.0, 1.5, 0.7, 0.9, 1.1, 0.001);
+  const double start[] = {100.0, 60.0, 80.0}, budgets[] = {0.25, 0.25, 0.25, 0.25};
+  const double matrix[] = {1.0, -0.9, 0.1, 0.0, -0.9, 1.0, 0.2, 0.0, 0.1, 0.2, 1.0, 0.5, 0.0, 0.0, 0.5, 1.0};
+  const std::vector<double> returns(900, 0.01);
+  std::vector<double> out[3] = {returns, returns, returns};
+  const sizing::StepReturns shared;
+  const sizing::PathColumns paths{
+      returns.data(), &shared, 0, start, {out[0].data(), out[1].data(), out[2].data()}, 9, 100};
+  sizing::RiskBudgetSolver solver(4, 0);
+  double weights[4], shares[4];
+  counting = true;
+  counted = 0;
+  const bool usable = walk(rule, paths);
+  const auto info = solver.solve({.dense = matrix, .n = 4}, budgets, nullptr, 1e-12, weights, shares);
+  counting = false;
+  CHECK(usable);
+  CHECK(info.status == sizing::RiskBudgetStatus::solved);
+  CHECK(counted == 0);
 }
