@@ -12,6 +12,7 @@ void bind_implied_vol(pybind11::module_& m);
 void bind_book(pybind11::module_& m);
 void bind_engine(pybind11::module_& m);
 void bind_sizing(pybind11::module_& m);
+void bind_rebalance(pybind11::module_& m);
 void bind_surface(pybind11::module_& m);
 
 }  // namespace rebalance::bindings

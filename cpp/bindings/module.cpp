@@ -4,6 +4,7 @@
 
 #include "bind.hpp"
 #include "columns.hpp"
+#include "rebalance/sizing/solve_status.hpp"
 #include "rebalance/status.hpp"
 #include "rebalance/version.hpp"
 
@@ -20,6 +21,11 @@ PYBIND11_MODULE(_core, m) {
     status.value(std::string(to_string(static_cast<RowStatus>(i))).c_str(), static_cast<RowStatus>(i));
   }
   status.finalize();
+  py::native_enum<SolveStatus> solve_status(m, "SolveStatus", "enum.IntEnum", "How an optimisation ended.");
+  for (int i = 0; i < kSolveStatusCount; ++i) {
+    solve_status.value(std::string(to_string(static_cast<SolveStatus>(i))).c_str(), static_cast<SolveStatus>(i));
+  }
+  solve_status.finalize();
 
   bindings::bind_isa(m);
   bindings::bind_greeks(m);
@@ -29,4 +35,5 @@ PYBIND11_MODULE(_core, m) {
   bindings::bind_book(m);
   bindings::bind_engine(m);
   bindings::bind_sizing(m);
+  bindings::bind_rebalance(m);
 }
