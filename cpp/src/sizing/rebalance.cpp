@@ -14,8 +14,11 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// The proximal term starts at this share of an asset's size and falls tenfold each time it is solved again.
-constexpr double kProximalShare = 0.1, kLeastProximalShare = 1e-7;
-constexpr int kMaxProximal = 40;
+constexpr double kProximalShare = 0.1, kLeastProximalShare = 1e-3;
+constexpr int kMaxProximal = 60;
+
+/// Steps that rounding leaves nothing to gain from before a walk ends where it is.
+constexpr int kStalls = 3;
 
 /// An asset whose own curvature is below this share of its factor risk is flat.
 constexpr double kFlatShare = 1e-7;
@@ -549,7 +552,7 @@ RebalanceSolver::Walk RebalanceSolver::walk() noexcept {
   for (;;) {
     find_ascent();
     if (converged(settings_.tolerance)) return Walk::reached;
-    if (stalls >= 3) return converged(1e3 * settings_.tolerance) ? Walk::reached : Walk::stalled;
+    if (stalls >= kStalls) return converged(1e3 * settings_.tolerance) ? Walk::reached : Walk::stalled;
     if (sizes_.iterations >= settings_.max_iterations) return Walk::out_of_steps;
     ++sizes_.iterations;
     find_step();
@@ -651,7 +654,8 @@ const RebalanceSizes& RebalanceSolver::solve() {
   if (!has_turnover_) dual_[k_ + 1] = 0.0;
   if (!has_leverage_) dual_[k_ + 2] = 0.0;
   find_flat_assets();
-  double share = kProximalShare;
+  double share = kProximalShare, risk_at_start = 0.0;
+  for (std::size_t j = 0; j < k_; ++j) risk_at_start += risk_before_[j] * risk_before_[j];
   Walk end = Walk::reached;
   for (int round = 0;; ++round) {
     for (const std::size_t i : flat_) curvature_[i] = base_curvature(i) + share * proximal_[i];
@@ -663,7 +667,7 @@ const RebalanceSizes& RebalanceSolver::solve() {
     account();
     if (flat_.empty() || end != Walk::reached) break;
     const double terms = sizes_.cost + std::fabs(sizes_.objective) + 0.5 * number(Number::risk_aversion) * sizes_.risk;
-    if (proximal_gap() <= 1e-12 * terms) break;
+    if (proximal_gap() <= 1e-12 * terms + 1e-18 * risk_at_start) break;
     if (round == kMaxProximal) {
       end = Walk::out_of_steps;
       break;
