@@ -934,8 +934,8 @@ def rebalance_instances() -> list[dict[str, Any]]:
         base,
         lower=-1.0,
         target=[(-1.0) ** i * 0.2 for i in range(10)],
-        leverage=1.2,
-        turnover=0.25,
+        leverage=1.1,
+        turnover=0.9,
     )
     short = [(-1.0) ** i * 0.15 for i in range(10)]
     add("leverage to be cut", base, weights=short, lower=-1.0, leverage=1.0)

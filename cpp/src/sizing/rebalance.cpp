@@ -315,6 +315,7 @@ void RebalanceSolver::fit_limits() noexcept {
     sizes_.relaxation.budget = possible - budget_;
     budget_ = possible;
   }
+  budget_ = std::min(std::max(budget_, low), high);
   const double missing = budget_ - nearest;
   if (const double least = forced + std::fabs(missing); turnover_ <= least * (1.0 + 1e-9) + rounding) {
     if (turnover_ < least - rounding) sizes_.relaxation.turnover = least - turnover_;
@@ -581,14 +582,17 @@ double RebalanceSolver::base_curvature(std::size_t i) const noexcept {
   return number(Number::risk_aversion) * column(Column::specific_var)[i] + column(Column::impact_quadratic)[i];
 }
 
-/// No feasible trades near these are better by more than this, in the worst direction of the proximal terms.
-double RebalanceSolver::proximal_gap() const noexcept {
-  double gap = 0.0;
+/// Whether the proximal terms no longer matter: trades of this size cannot be better by more than `allowed`, or none
+/// moves.
+bool RebalanceSolver::settled(double allowed) const noexcept {
+  double gap = 0.0, moved = 0.0;
   for (const std::size_t i : flat_) {
-    const double pull = (curvature_[i] - base_curvature(i)) * std::fabs(trade_[i] - anchor_[i]);
-    gap += pull * (std::fabs(trade_[i]) + std::fabs(anchor_[i]) + typical_trade_);
+    const double by = std::fabs(trade_[i] - anchor_[i]);
+    const double size = std::fabs(trade_[i]) + std::fabs(anchor_[i]) + typical_trade_;
+    gap += (curvature_[i] - base_curvature(i)) * by * size;
+    moved = std::max(moved, by / size);
   }
-  return gap;
+  return gap <= allowed || moved <= 1e-14;
 }
 
 void RebalanceSolver::account() noexcept {
@@ -667,7 +671,7 @@ const RebalanceSizes& RebalanceSolver::solve() {
     account();
     if (flat_.empty() || end != Walk::reached) break;
     const double terms = sizes_.cost + std::fabs(sizes_.objective) + 0.5 * number(Number::risk_aversion) * sizes_.risk;
-    if (proximal_gap() <= 1e-12 * terms + 1e-16 * risk_at_start) break;
+    if (settled(1e-12 * terms + 1e-16 * risk_at_start)) break;
     if (round == kMaxProximal) {
       end = Walk::out_of_steps;
       break;

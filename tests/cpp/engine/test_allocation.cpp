@@ -3,13 +3,15 @@
 #include <new>
 
 #include "../check.hpp"
+#include "../counter.hpp"
 #include "../desk.hpp"
 
 using namespace rebalance;
 
+using counter::counted;
+using counter::counting;
+
 namespace {
-bool counting = false;
-std::size_t counted = 0;
 
 void* counted_malloc(std::size_t bytes) {
   if (counting) ++counted;

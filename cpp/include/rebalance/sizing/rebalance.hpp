@@ -148,7 +148,7 @@ class RebalanceSolver {
   double slope_along(double step) noexcept;
   double line_search() noexcept;
   [[nodiscard]] double base_curvature(std::size_t i) const noexcept;
-  double proximal_gap() const noexcept;
+  [[nodiscard]] bool settled(double allowed) const noexcept;
   void account() noexcept;
 
   std::size_t n_, k_, rows_, width_;
