@@ -20,6 +20,10 @@ constexpr int kMaxProximal = 60;
 /// Steps that rounding leaves nothing to gain from before a walk ends where it is.
 constexpr int kStalls = 3;
 
+/// Within this many tolerances a walk takes so many more steps; if they do not reach it, rounding is in the way.
+constexpr double kNearly = 1e3;
+constexpr int kPolishing = 4;
+
 /// An asset whose own curvature is below this share of its factor risk is flat.
 constexpr double kFlatShare = 1e-7;
 
@@ -306,6 +310,7 @@ void RebalanceSolver::fit_limits() noexcept {
     widest += std::max(std::fabs(lower_[i]), std::fabs(upper_[i]));
     gross += std::fabs(held[i]);
   }
+  held_size_ = gross;
   budget_ = number(Number::budget);
   turnover_ = number(Number::turnover);
   leverage_ = number(Number::leverage);
@@ -368,10 +373,11 @@ void RebalanceSolver::find_flat_assets() noexcept {
   }
   typical /= static_cast<double>(n_);
   if (!(typical_trade_ > 0.0)) typical_trade_ = 1.0;
-  if (!(typical > 0.0)) typical = pull > 0.0 ? pull / static_cast<double>(n_) / typical_trade_ : 1.0;
+  double least = std::max(1e-3 * typical, pull / static_cast<double>(n_) / typical_trade_);
+  if (!(least > 0.0)) least = 1.0;
   all_response_ = 0.0;
   for (std::size_t i = 0; i < n_; ++i) {
-    const double size = std::max(size_[i], 1e-3 * typical);
+    const double size = std::max(size_[i], least);
     if (root_[i] == 0.0 && curvature_[i] < kFlatShare * size) {
       flat_.push_back(i);
       proximal_[i] = size;
@@ -433,7 +439,7 @@ bool RebalanceSolver::converged(double tolerance) const noexcept {
     off = std::max(off, std::fabs(ascent_[j]));
   }
   if (off > tolerance * largest) return false;
-  if (std::fabs(ascent_[k_]) > tolerance * (std::fabs(budget_) + sums_.turnover)) return false;
+  if (std::fabs(ascent_[k_]) > tolerance * (std::fabs(budget_) + sums_.turnover + 1e-3 * held_size_)) return false;
   const auto kept = [&](bool has, std::size_t row, double cap) {
     if (!has) return true;
     return dual_[row] > 0.0 ? std::fabs(ascent_[row]) <= tolerance * cap : ascent_[row] <= tolerance * cap;
@@ -549,11 +555,13 @@ double RebalanceSolver::line_search() noexcept {
 
 RebalanceSolver::Walk RebalanceSolver::walk() noexcept {
   set_out();
-  int stalls = 0;
+  int stalls = 0, polished = 0;
   for (;;) {
     find_ascent();
     if (converged(settings_.tolerance)) return Walk::reached;
-    if (stalls >= kStalls) return converged(1e3 * settings_.tolerance) ? Walk::reached : Walk::stalled;
+    const bool nearly = converged(kNearly * settings_.tolerance);
+    if (nearly && ++polished > kPolishing) return Walk::reached;
+    if (stalls >= kStalls) return nearly ? Walk::reached : Walk::stalled;
     if (sizes_.iterations >= settings_.max_iterations) return Walk::out_of_steps;
     ++sizes_.iterations;
     find_step();
@@ -592,7 +600,7 @@ bool RebalanceSolver::settled(double allowed) const noexcept {
     gap += (curvature_[i] - base_curvature(i)) * by * size;
     moved = std::max(moved, by / size);
   }
-  return gap <= allowed || moved <= 1e-14;
+  return gap <= allowed || moved <= 1e-12;
 }
 
 void RebalanceSolver::account() noexcept {
@@ -671,7 +679,7 @@ const RebalanceSizes& RebalanceSolver::solve() {
     account();
     if (flat_.empty() || end != Walk::reached) break;
     const double terms = sizes_.cost + std::fabs(sizes_.objective) + 0.5 * number(Number::risk_aversion) * sizes_.risk;
-    if (settled(1e-12 * terms + 1e-16 * risk_at_start)) break;
+    if (settled(1e-12 * terms + 1e-14 * risk_at_start)) break;
     if (round == kMaxProximal) {
       end = Walk::out_of_steps;
       break;

@@ -36,10 +36,10 @@ class RebalanceSolver(_RebalanceSolver):
     >>> solver.update(weights=[0.6, 0.4], target=[0.5, 0.5], loadings=[[1.0], [0.8]], factor_cov=[0.04])
     >>> solver.update(specific_var=0.01, cost_buy=0.001, cost_sell=0.001, lower=0.0, upper=1.0)
     >>> solver.solve().trades.round(4)
-    array([-0.0038,  0.0038])
+    array([-0.0074,  0.0074])
     >>> solver.update(weights=[0.9, 0.1])
     >>> solver.solve().trades.round(4)
-    array([-0.3038,  0.3038])
+    array([-0.3074,  0.3074])
     """
 
     def update(self, **values: Any) -> None:
