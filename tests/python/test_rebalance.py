@@ -51,7 +51,7 @@ def proven_gap(d: dict[str, Any], r: RebalanceResult) -> tuple[float, float, flo
         multipliers = referee.Multipliers(none, none, none, [budget], turnover, leverage)
         value = p.objective(x)
         bound = referee.lower_bound(p, x, multipliers, mpf(10) ** -9)
-        size = referee.terms(p, x) + abs(value) + mpf(10) ** -12  # trades are of the size of 1
+        size = referee.terms(p, x) + abs(value) + mpf(10) ** -7  # what a trade of a ten-thousandth costs
         return float((value - bound) / size), float(referee.violation(p, x)), float((r.objective - value) / size)
 
 

@@ -14,7 +14,12 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// The proximal term starts at this share of an asset's size and falls tenfold each time it is solved again.
-constexpr double kProximalShare = 0.1, kLeastProximalShare = 1e-3;
+/// It rests at kRestingShare, where rounding is small, unless that is too slow.
+constexpr double kProximalShare = 0.1, kRestingShare = 1e-3, kLeastProximalShare = 1e-8;
+constexpr int kRestingRounds = 12;
+
+/// Room above the least leverage that turnover allows, as a share of it.
+constexpr double kLeverageRoom = 3e-11;
 constexpr int kMaxProximal = 60;
 
 /// Steps that rounding leaves nothing to gain from before a walk ends where it is.
@@ -265,6 +270,7 @@ void RebalanceSolver::prepare_factors() noexcept {
     }
     size_[i] = size;
   }
+  factor_size_ = std::sqrt(*std::max_element(size_.begin(), size_.end()));
   factors_changed_ = false;
 }
 
@@ -338,9 +344,28 @@ void RebalanceSolver::fit_limits() noexcept {
   if (has_leverage_) {
     const double least = least_leverage(has_turnover_ ? turnover_ : kInfinity);
     if (leverage_ < least - rounding) sizes_.relaxation.leverage = least - leverage_;
-    // A hair of room keeps the multiplier finite where the cap leaves a single point.
-    leverage_ = std::max(leverage_, least + 1e-11 * least);
+    if (leverage_ <= least * (1.0 + 1e-9) + rounding) bring_to_least_leverage(least);
   }
+}
+
+/// Leverage at its least: a bound on each asset in the place of the cap, as weights may only move away from 0 the way
+/// that the budget asks for. Where turnover is in the way too there is no such bound, and a hair of room keeps
+/// multipliers finite.
+void RebalanceSolver::bring_to_least_leverage(double least) noexcept {
+  if (has_turnover_ && least_leverage(kInfinity) < least * (1.0 - 1e-9)) {
+    leverage_ = least * (1.0 + kLeverageRoom);
+    return;
+  }
+  const double* held = column(Column::weights).data();
+  const auto nearest = [&](std::size_t i) { return std::min(std::max(-held[i], lower_[i]), upper_[i]); };
+  double missing = budget_;
+  for (std::size_t i = 0; i < n_; ++i) missing -= nearest(i);
+  for (std::size_t i = 0; i < n_; ++i) {
+    const double x = nearest(i);
+    (missing >= 0.0 ? lower_ : upper_)[i] = x;
+  }
+  leverage_ = std::max(leverage_, least);
+  has_leverage_ = false;
 }
 
 /// The least sum |w + x| over the box, the budget and the turnover: bring shorts up and longs down, in pairs.
@@ -433,7 +458,7 @@ void RebalanceSolver::find_ascent() noexcept {
 }
 
 bool RebalanceSolver::converged(double tolerance) const noexcept {
-  double largest = 0.0, off = 0.0;
+  double largest = 1e-3 * factor_size_ * (sums_.turnover + 1e-3 * held_size_), off = 0.0;
   for (std::size_t j = 0; j < k_; ++j) {
     largest = std::max({largest, std::fabs(dual_[j]), std::fabs(risk_before_[j]), std::fabs(factor_trade_[j])});
     off = std::max(off, std::fabs(ascent_[j]));
@@ -685,14 +710,14 @@ const RebalanceSizes& RebalanceSolver::solve() {
       break;
     }
     for (const std::size_t i : flat_) anchor_[i] = trade_[i];
-    share = std::max(0.1 * share, kLeastProximalShare);
+    share = std::max(0.1 * share, round < kRestingRounds ? kRestingShare : kLeastProximalShare);
   }
   for (std::size_t i = 0; i < n_; ++i) trade_[i] += 0.0;  // no negative zeros
   const RebalanceRelaxation& r = sizes_.relaxation;
   const bool relaxed = r.budget != 0.0 || r.turnover != 0.0 || r.leverage != 0.0;
-  sizes_.status = end != Walk::reached ? SolveStatus::iteration_limit
-                  : relaxed            ? SolveStatus::infeasible
-                                       : SolveStatus::solved;
+  sizes_.status = relaxed                ? SolveStatus::infeasible
+                  : end != Walk::reached ? SolveStatus::iteration_limit
+                                         : SolveStatus::solved;
   warm_ = end == Walk::reached;
   return sizes_;
 }
@@ -719,7 +744,7 @@ std::string RebalanceSolver::message() const {
             " and bounds cannot hold together: they need a leverage of " +
             in_words(number(Number::leverage) + r.leverage) + ", " + in_words(r.leverage) + " more";
   }
-  if (sizes_.status == SolveStatus::iteration_limit) {
+  if (!warm_) {
     text += std::string(text.empty() ? "" : ". ") + "stopped after " + std::to_string(sizes_.iterations) +
             " steps, short of the tolerance";
   }

@@ -136,6 +136,7 @@ class RebalanceSolver {
   void prepare() noexcept;
   void prepare_factors() noexcept;
   void fit_limits() noexcept;
+  void bring_to_least_leverage(double least) noexcept;
   double least_leverage(double turnover) const noexcept;
   void find_flat_assets() noexcept;
   TradeColumns trade_columns() noexcept;
@@ -167,7 +168,7 @@ class RebalanceSolver {
   std::vector<double> risk_before_;  ///< A (w - t)
   std::vector<std::size_t> flat_;    ///< assets without curvature of their own
   std::vector<double> proximal_, anchor_, size_;
-  double budget_ = 0.0, turnover_ = 0.0, leverage_ = 0.0, typical_trade_ = 0.0, held_size_ = 0.0, all_response_ = 0.0;
+  double budget_ = 0.0, turnover_ = 0.0, leverage_ = 0.0, typical_trade_ = 0.0, held_size_ = 0.0, factor_size_ = 0.0, all_response_ = 0.0;
   bool power_ = false, has_turnover_ = false, has_leverage_ = false;
   double uphill_ = 0.0, noise_ = 0.0;  ///< slope of the dual along the step at its start, and what rounding makes of it
 
