@@ -25,8 +25,16 @@ constexpr int kMaxProximal = 60;
 /// Steps that rounding leaves nothing to gain from before a walk ends where it is.
 constexpr int kStalls = 3;
 
-/// Within this many tolerances a walk takes so many more steps; if they do not reach it, rounding is in the way.
-constexpr double kNearly = 1e3;
+/// The least pivot of budget, turnover and leverage, as a share of its diagonal. What has less curvature than that
+/// (only buyers free: budget and turnover are one row) gets a long step for the line search to cut.
+constexpr double kLeastPivot = 1e-5;
+
+/// A step beyond the top of the dual is taken if the slope there is this share of that at its start.
+constexpr double kPastTheTop = 1e-2;
+
+/// Within kNearly tolerances a walk takes so many more steps; if they do not reach it, rounding is in the way. Where
+/// steps have become rounding themselves, kStalled tolerances are as near as the numbers allow.
+constexpr double kNearly = 1e3, kStalled = 1e6;
 constexpr int kPolishing = 4;
 
 /// An asset whose own curvature is below this share of its factor risk is flat.
@@ -48,7 +56,6 @@ constexpr bool at_least_zero(RebalanceColumn c) {
 }
 
 void check_column(RebalanceColumn c, std::span<const double> values) {
-  const std::string name(kRebalanceColumnNames[static_cast<std::size_t>(c)]);
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double v = values[i];
     const std::string_view wrong = std::isnan(v)                                    ? "must be a number"
@@ -58,6 +65,7 @@ void check_column(RebalanceColumn c, std::span<const double> values) {
                                    : c == RebalanceColumn::upper && v == -kInfinity ? "must be above -infinity"
                                                                                     : "";
     if (!wrong.empty()) {
+      const std::string name(kRebalanceColumnNames[static_cast<std::size_t>(c)]);
       const std::string which = values.size() == 1 ? name : name + "[" + std::to_string(i) + "]";
       throw std::invalid_argument(which + " " + std::string(wrong) + ", got " + in_words(v));
     }
@@ -65,14 +73,14 @@ void check_column(RebalanceColumn c, std::span<const double> values) {
 }
 
 void check_number(RebalanceNumber which, double v) {
-  const std::string name(kRebalanceNumberNames[static_cast<std::size_t>(which)]);
   const bool cap = which == RebalanceNumber::turnover || which == RebalanceNumber::leverage;
-  if (std::isnan(v) || (!cap && !std::isfinite(v))) {
-    throw std::invalid_argument(name + " must be " + (cap ? "a number" : "finite") + ", got " + in_words(v));
-  }
-  if (which != RebalanceNumber::budget && v < 0.0) {
-    throw std::invalid_argument(name + " must be at least 0, got " + in_words(v));
-  }
+  const std::string_view wrong = std::isnan(v) && cap                           ? "must be a number"
+                                 : std::isnan(v) || (!cap && !std::isfinite(v)) ? "must be finite"
+                                 : which != RebalanceNumber::budget && v < 0.0  ? "must be at least 0"
+                                                                                : "";
+  if (wrong.empty()) return;
+  throw std::invalid_argument(std::string(kRebalanceNumberNames[static_cast<std::size_t>(which)]) + " " +
+                              std::string(wrong) + ", got " + in_words(v));
 }
 
 }  // namespace
@@ -510,7 +518,7 @@ void RebalanceSolver::find_step() noexcept {
         continue;
       }
       if (j > k_) step_[j] = ascent_[j];
-      pivot_[j] = std::max(1e-11 * matrix_[j * width_ + j], 1e-9 * all_response_);
+      pivot_[j] = std::max(kLeastPivot * matrix_[j * width_ + j], (count == 0 ? 1e-2 : 1e-9) * all_response_);
     }
     kernels.newton_factor(matrix_.data(), size, width_, pivot_.data());
     kernels.newton_solve(matrix_.data(), size, width_, pivot_.data(), step_.data());
@@ -555,8 +563,9 @@ double RebalanceSolver::line_search() noexcept {
   int side = 0;
   for (int trial = 0; trial < 60; ++trial) {
     const double slope = slope_along(step);
-    const double near = (trial == 0 ? 0.4 : 0.1) * uphill_ + noise_;
-    if (std::fabs(slope) <= near || (slope > 0.0 && step >= furthest)) return step;
+    // Past the top a small slope can still mean a long way down, so there it must be much smaller.
+    const double near = slope > 0.0 ? (trial == 0 ? 0.4 : 0.1) * uphill_ : kPastTheTop * uphill_;
+    if (std::fabs(slope) <= near + noise_ || (slope > 0.0 && step >= furthest)) return step;
     if (slope > 0.0) {
       low = step;
       at_low = slope;
@@ -586,7 +595,7 @@ RebalanceSolver::Walk RebalanceSolver::walk() noexcept {
     if (converged(settings_.tolerance)) return Walk::reached;
     const bool nearly = converged(kNearly * settings_.tolerance);
     if (nearly && ++polished > kPolishing) return Walk::reached;
-    if (stalls >= kStalls) return nearly ? Walk::reached : Walk::stalled;
+    if (stalls >= kStalls) return converged(kStalled * settings_.tolerance) ? Walk::reached : Walk::stalled;
     if (sizes_.iterations >= settings_.max_iterations) return Walk::out_of_steps;
     ++sizes_.iterations;
     find_step();
@@ -599,7 +608,12 @@ RebalanceSolver::Walk RebalanceSolver::walk() noexcept {
                                         : sums_.turnover + std::fabs(ascent_[j]));
     }
     noise_ = 1e-15 * size;
-    if (!(uphill_ > noise_)) ++stalls;
+    double longest = 0.0, largest = 0.0;
+    for (std::size_t j = 0; j < k_ + 3; ++j) {
+      longest = std::max(longest, std::fabs(step_[j]));
+      largest = std::max(largest, std::fabs(dual_[j]));
+    }
+    if (!(uphill_ > noise_) || longest <= 1e-15 * largest) ++stalls;
     const double step = uphill_ > noise_ ? line_search() : 1.0;
     for (std::size_t j = 0; j < k_ + 3; ++j) {
       dual_[j] += step * step_[j];
