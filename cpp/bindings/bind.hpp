@@ -14,6 +14,7 @@ void bind_engine(pybind11::module_& m);
 void bind_sizing(pybind11::module_& m);
 void bind_hedge(pybind11::module_& m);
 void bind_rules(pybind11::module_& m);
+void bind_rebalance(pybind11::module_& m);
 void bind_surface(pybind11::module_& m);
 void bind_band(pybind11::module_& m);
 

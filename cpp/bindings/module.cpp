@@ -21,7 +21,6 @@ PYBIND11_MODULE(_core, m) {
     status.value(std::string(to_string(static_cast<RowStatus>(i))).c_str(), static_cast<RowStatus>(i));
   }
   status.finalize();
-
   py::native_enum<SolveStatus> solve_status(m, "SolveStatus", "enum.IntEnum", "How an optimisation ended.");
   for (int i = 0; i < kSolveStatusCount; ++i) {
     solve_status.value(std::string(to_string(static_cast<SolveStatus>(i))).c_str(), static_cast<SolveStatus>(i));
@@ -39,4 +38,5 @@ PYBIND11_MODULE(_core, m) {
   bindings::bind_sizing(m);
   bindings::bind_hedge(m);
   bindings::bind_rules(m);
+  bindings::bind_rebalance(m);
 }

@@ -709,6 +709,90 @@ class VolatilityTarget:
     def scale(self) -> float: ...
     @property
     def target(self) -> float: ...
+class RebalanceResult:
+    """
+    What to trade, and what it costs and leaves.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def cost(self) -> float:
+        """
+        Linear cost and impact of the trades.
+        """
+    @property
+    def iterations(self) -> int:
+        """
+        Newton steps taken.
+        """
+    @property
+    def leverage(self) -> float:
+        """
+        Sum of absolute weights after the trades.
+        """
+    @property
+    def message(self) -> str:
+        """
+        Which rows cannot hold together and what would let them; empty if solved.
+        """
+    @property
+    def multipliers(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Of the n_factors factors, the budget, turnover and leverage: a warm start, and what one unit more of each cap would take off the objective.
+        """
+    @property
+    def objective(self) -> float:
+        """
+        The objective at the trades.
+        """
+    @property
+    def relaxation(self) -> dict[str, float]:
+        """
+        What was added to rows that nothing satisfies, by name; empty if there was no need.
+        """
+    @property
+    def risk(self) -> float:
+        """
+        Tracking variance after the trades, (w + x - t)'(B F B' + D)(w + x - t).
+        """
+    @property
+    def status(self) -> SolveStatus:
+        """
+        How the solve ended; trades of anything but ``solved`` are not optimal.
+        """
+    @property
+    def trades(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Change of each weight, shape (n_assets,); bought > 0.
+        """
+    @property
+    def turnover(self) -> float:
+        """
+        Sum of absolute trades.
+        """
+
+class RebalanceSolver:
+    def __init__(
+        self,
+        n_assets: typing.SupportsInt | typing.SupportsIndex,
+        n_factors: typing.SupportsInt | typing.SupportsIndex,
+        *,
+        max_iterations: typing.SupportsInt | typing.SupportsIndex = 300,
+        tolerance: typing.SupportsFloat | typing.SupportsIndex = 1e-12,
+    ) -> None: ...
+    def solve(self) -> RebalanceResult: ...
+    def start_cold(self) -> None:
+        """
+        Let the next solve start from nothing.
+        """
+    def start_from(self, multipliers: numpy.typing.ArrayLike) -> None:
+        """
+        Let the next solve start from the multipliers of another.
+        """
+    def update(self, **kwargs) -> None: ...
+    @property
+    def n_assets(self) -> int: ...
+    @property
+    def n_factors(self) -> int: ...
 
 def _map(function: str, x: numpy.typing.ArrayLike) -> numpy.typing.NDArray[numpy.float64]:
     """

@@ -74,6 +74,78 @@ struct DualColumns {
   std::size_t columns;
 };
 
+/// The assets of a rebalance, column by column, and what they answer to multipliers. `rows` is a multiple of kTileRows;
+/// rows left over are inert (empty box, no loadings). Trades x are in weights.
+struct TradeColumns {
+  double* gradient;                 ///< of the objective and the budget in x, costs apart
+  const double* move;               ///< of the gradient, per unit of step
+  const double *buy, *sell;         ///< cost per unit bought and sold
+  const double* curvature;          ///< above 0
+  const double* inverse_curvature;  ///< 1 / curvature
+  const double* root;               ///< 1.5 times the coefficient of |x|^1.5
+  const double *lower, *upper;      ///< of x
+  const double* held;               ///< weight before the trade
+  double* trade;
+  double* root_response;  ///< sqrt(-dx/dgradient)
+  std::size_t rows;
+};
+
+/// What the multipliers ask of every asset alike.
+struct TradePrices {
+  double step;      ///< along `move`
+  double turnover;  ///< per unit of |x|
+  double leverage;  ///< per unit of |held + x|
+};
+
+struct TradeSums {
+  double along = 0.0;     ///< x times move
+  double total = 0.0;     ///< x
+  double turnover = 0.0;  ///< |x|
+  double leverage = 0.0;  ///< |held + x|; 0 from kernels without leverage
+};
+
+struct AccountColumns {
+  const double *trade, *held, *deviation, *buy, *sell, *power, *quadratic, *specific, *alpha;
+  std::size_t rows;
+};
+
+struct AccountSums {
+  double linear, impact, specific, alpha, leverage;
+};
+
+/// The free assets and where their Newton matrix goes.
+struct NewtonColumns {
+  const double* rows;       ///< width numbers an asset: loadings, then zeros
+  const std::size_t* free;  ///< which assets
+  std::size_t count;        ///< of them
+  std::size_t n_factors;
+  std::size_t size;   ///< n_factors + 1, 2 or 3: with the budget, turnover, leverage
+  std::size_t width;  ///< size rounded up to kLanes
+  const double *root_response, *trade, *held;
+  double* packed;  ///< kNewtonChunk x width
+  double* matrix;  ///< width x width
+};
+
+/// Assets whose loadings stand together, factor by factor; and those that are packed for the Newton matrix at a time.
+inline constexpr std::size_t kTileRows = 32, kNewtonChunk = 64;
+
+/// The loops of the rebalance optimum; see kernels/rebalance.inl. [power cost][leverage cap].
+struct RebalanceKernels {
+  void (*along[2][2])(const TradeColumns&, const TradePrices&, TradeSums&) noexcept;
+  void (*respond[2][2])(const TradeColumns&, const TradePrices&, TradeSums&) noexcept;
+  void (*account)(const AccountColumns&, AccountSums&) noexcept;
+  void (*to_assets)(const double* tiles, std::size_t n_factors, std::size_t rows, const double* d, double shift,
+                    double* out) noexcept;
+  void (*to_factors)(const double* tiles, std::size_t n_factors, std::size_t rows, const double* x, double* lanes,
+                     double* out) noexcept;
+  void (*factor_rows)(const double* loadings, const double* L, std::size_t n_factors, std::size_t width,
+                      std::size_t assets, double* rows) noexcept;
+  void (*newton_matrix)(const NewtonColumns&) noexcept;
+  void (*newton_factor)(double* matrix, std::size_t size, std::size_t width, double* pivot) noexcept;
+  void (*newton_solve)(const double* matrix, std::size_t size, std::size_t width, const double* pivot,
+                       double* x) noexcept;
+};
+
 /// Rows whose sums are kept together: a changed vol costs one block, not the book.
 inline constexpr std::size_t kBlockRows = 32;
 
@@ -122,6 +194,7 @@ struct KernelTable {
                           double* weight) noexcept;
   void (*dual_products)(const DualRows& a, const double* x, double* out) noexcept;
   void (*dual_gram)(const DualRows& a, const double* weight, double* gram) noexcept;
+  RebalanceKernels rebalance;
 
   // one function of one column, for the accuracy tests; rows as in PriceColumns
   void (*exp)(const double* x, double* y, std::size_t rows) noexcept;

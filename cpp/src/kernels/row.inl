@@ -6,6 +6,7 @@
 #include "dual.inl"
 #include "implied_vol.inl"
 #include "prices.inl"
+#include "rebalance.inl"
 #include "remark.inl"
 #include "rules.inl"
 #include "surface.inl"
@@ -17,6 +18,25 @@ template <class First, class Higher, class Narrow, class Model>
 constexpr PriceKernels orders() {
   return {price_rows<First, Narrow, Model, 1>, price_rows<Higher, Narrow, Model, 2>,
           price_rows<Higher, Narrow, Model, 3>};
+}
+
+/// Eight: packs of eight, the partial sums; One: single vectors, for the Newton matrix, whose entries fill the
+/// registers.
+template <class Eight, class One>
+constexpr RebalanceKernels rebalance_kernels() {
+  return {
+      .along = {{trades_along<Eight, false, false>, trades_along<Eight, false, true>},
+                {trades_along<Eight, true, false>, trades_along<Eight, true, true>}},
+      .respond = {{trades_respond<Eight, false, false>, trades_respond<Eight, false, true>},
+                  {trades_respond<Eight, true, false>, trades_respond<Eight, true, true>}},
+      .account = trades_account<Eight>,
+      .to_assets = tiles_to_assets<One>,
+      .to_factors = tiles_to_factors<Eight>,
+      .factor_rows = factor_rows<One>,
+      .newton_matrix = newton_matrix<One>,
+      .newton_factor = newton_factor<One>,
+      .newton_solve = newton_solve<One>,
+  };
 }
 
 /// The packs that each loop takes at a time. Wide: Black-76 and inverse; Medium: bsm, which keeps more alive; Narrow:
@@ -54,6 +74,7 @@ constexpr KernelTable table(simd::Isa isa) {
       .fixed_fraction = rule_paths<Narrow, sizing::FixedFraction>,
       .volatility_target = rule_paths<Narrow, sizing::VolatilityTarget>,
       .dot = dot<Narrow>,
+      .rebalance = rebalance_kernels<Narrow, One>(),
       .exp = map_rows<Narrow, Exp>,
       .log = map_rows<Narrow, Log>,
       .normal_density = map_rows<Narrow, NormalDensity>,

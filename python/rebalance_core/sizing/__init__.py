@@ -1,10 +1,11 @@
-"""How much to trade: the sizing rules that the engine applies, by themselves."""
+"""How much to trade: the sizing rules that the engine applies, and the optima under trading costs."""
 
 from rebalance_core._core import HedgeResult, HedgeSolver, SolveStatus, hedge, hedge_many
 
 from ._aim import AimPortfolio, aim_portfolio, tracking_rate, trading_rate
 from ._cppi import Cppi, CppiPaths, GapRisk, cppi_gap_risk
 from ._fraction import FixedFraction, FractionPaths, units_at_risk
+from ._rebalance import RebalanceResult, RebalanceSolver, rebalance
 from ._risk_budget import RiskBudgetResult, risk_budget
 from ._roll import roll
 from ._rule import SizingRule
@@ -21,6 +22,8 @@ __all__ = [
     "GapRisk",
     "HedgeResult",
     "HedgeSolver",
+    "RebalanceResult",
+    "RebalanceSolver",
     "RiskBudgetResult",
     "Schedule",
     "ScheduledTargets",
@@ -32,6 +35,7 @@ __all__ = [
     "cppi_gap_risk",
     "hedge",
     "hedge_many",
+    "rebalance",
     "restore_weights",
     "risk_budget",
     "roll",

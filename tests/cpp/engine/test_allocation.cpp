@@ -3,15 +3,17 @@
 #include <new>
 
 #include "../check.hpp"
+#include "../counter.hpp"
 #include "../desk.hpp"
 #include "rebalance/sizing/risk_budget.hpp"
 #include "rebalance/sizing/rules.hpp"
 
 using namespace rebalance;
 
+using counter::counted;
+using counter::counting;
+
 namespace {
-bool counting = false;
-std::size_t counted = 0;
 
 void* counted_malloc(std::size_t bytes) {
   if (counting) ++counted;
