@@ -846,7 +846,8 @@ def american(
     rate, dividend_yield : array_like
         Continuous, per year.
     accuracy : {'fast', 'accurate'}
-        Error of the value at most 1e-8 or 1e-9 of the strike (3e-12 for puts with rate >= dividend_yield).
+        Error of the value at most 1e-8 of the strike (5e-8 where vol sqrt(years) > 1 and rate < dividend_yield; for
+        calls rate > dividend_yield), or 1e-10.
     order : int
         1: value, delta, gamma, vega, theta, rho. 2: also vanna, volga, charm, veta, dual_delta, dual_gamma.
         3: also speed, zomma, color, ultima. Left out: that of ``out``, or 1.
