@@ -669,9 +669,11 @@ def hedge_instances() -> list[dict[str, Any]]:
     add("all Greeks proportional", one)
     add("all Greeks proportional, zero impact", one, impact=[0.0] * 8)
     add("all Greeks proportional, limits", one, exposure=[0.6, 6e-6, 60.0, 0.12], limit=[0.3, 3e-6, 30.0, 0.06])
+    # by powers of two: rounded products would be two equalities that differ in their last bits
+    exactly = (2.0**-7, 2.0**-23, 1.0, 2.0**-9)
     add(
-        "gamma and vega proportional, both held at zero",
-        {**one, "exposure": [0.6, 6e-6, 60.0, 0.12]},
+        "delta and gamma proportional, both held at zero",
+        {**base, "greeks": [[u * g for g in base["greeks"][2]] for u in exactly], "exposure": [60.0 * u for u in exactly]},
         limit=[0.0, 0.0, None, None],
     )
     nearly = [[g * (1 + 1e-9 * i) for i, g in enumerate(row)] for row in one["greeks"]]

@@ -55,6 +55,8 @@ def roll(
         Contracts that may take the place of one.
     symbols, candidate_symbols : sequence of str, optional
         Names; row numbers unless given.
+    max_nodes : int
+        Continuous problems that may be solved for one position.
 
     Returns
     -------
