@@ -2,21 +2,11 @@
 /// one a lane, folded 8 -> 4 -> 2 -> 1, so that all instruction sets add in one order.
 #pragma once
 
+#include "folded.inl"
 #include "rebalance/kernels.hpp"
 #include "rebalance/simd/pack.hpp"
 
 namespace rebalance::kernels {
-
-template <class V>
-REBALANCE_INLINE double folded(V sum) {
-  static_assert(V::kWidth == 8);
-  double lane[8];
-  sum.store(lane);
-  for (int half = 4; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
-  }
-  return lane[0];
-}
 
 /// t = sum_j w_j a_j.
 template <class V>

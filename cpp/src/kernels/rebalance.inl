@@ -6,6 +6,7 @@
 /// together. See sizing/rebalance.hpp for the method.
 #pragma once
 
+#include "folded.inl"
 #include "rebalance/kernels.hpp"
 #include "rebalance/simd/pack.hpp"
 
@@ -42,15 +43,6 @@ REBALANCE_INLINE V trade_at(const TradeColumns& c, const TradePrices& p, std::si
     x = unbounded_trade<V, power>(g, buy, sell, curvature, inverse, root);
   }
   return min(max(x, V::load(c.lower + i)), V::load(c.upper + i));
-}
-
-/// Eight partial sums to one.
-template <class V>
-REBALANCE_INLINE double folded(V sum) {
-  static_assert(V::kWidth == 8);
-  double lane[8];
-  sum.store(lane);
-  return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }
 
 /// The slopes of the sums along a direction: nothing is stored.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "folded.inl"
 #include "rebalance/kernels.hpp"
 #include "rebalance/sizing/rules.hpp"
 
@@ -66,7 +67,7 @@ double dot(const double* a, const double* b, std::size_t n) noexcept {
   for (; i < n; ++i) rest = rest + a[i] * b[i];
   double lane[kSumLanes];
   for (std::size_t p = 0; p < kPacks; ++p) (low[p] + high[p]).store(lane + p * kWidth);
-  return (((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]))) + rest;
+  return folded(static_cast<const double*>(lane)) + rest;
 }
 
 }  // namespace rebalance::kernels
