@@ -35,7 +35,9 @@ def problem(m: int, seed: int = 3) -> Problem:
     unit = np.array([1.0, 2e-5, 60.0, 0.3])
     moneyness, years = random.uniform(-2, 2, m), random.uniform(0.05, 1, m)
     bell = np.exp(-0.5 * moneyness**2)
-    greeks = unit[:, None] * np.array([0.5 - moneyness / 5, bell / np.sqrt(years), bell * np.sqrt(years), moneyness * bell])
+    greeks = unit[:, None] * np.array(
+        [0.5 - moneyness / 5, bell / np.sqrt(years), bell * np.sqrt(years), moneyness * bell]
+    )
     spread = random.uniform(0.5, 1.5, m)
     return {
         "greeks": greeks,

@@ -22,7 +22,7 @@ from PIL import Image
 from rebalance_core import demo
 from rebalance_core.pricing import black76
 from rebalance_core.sizing import HedgeSolver, RebalanceSolver
-from rebalance_core.triggers import amortisation_horizon, hedge_band, local_band, watched_band, weight_band
+from rebalance_core.triggers import amortisation_horizon, hedge_band, local_band, watched_band
 
 BLUE, ORANGE, GREEN, GREY = "#1f77b4", "#ff7f0e", "#2ca02c", "0.6"
 YEAR_HOURS = 365 * 24
@@ -158,7 +158,10 @@ def draw_no_trade_region(path: Path) -> None:
             to = two.optimum(start)
             if np.abs(to - start).max() > 1e-9:
                 axis.annotate(
-                    "", 100 * to, 100 * start, arrowprops={"arrowstyle": "->", "color": "0.4", "lw": 0.9, "shrinkA": 0, "shrinkB": 0}
+                    "",
+                    100 * to,
+                    100 * start,
+                    arrowprops={"arrowstyle": "->", "color": "0.4", "lw": 0.9, "shrinkA": 0, "shrinkB": 0},
                 )
         rates = [1e4 * two.cost_rate(rule) for rule in (two.optimum, two.bands)]
         print(
@@ -169,15 +172,13 @@ def draw_no_trade_region(path: Path) -> None:
         axis.set_title(f"correlation {correlation:g}", fontsize=10)
         axis.set(xlabel="coin 1: weight less target, %", aspect="equal", xlim=(-10, 10), ylim=(-10, 10))
     axes[0].set_ylabel("coin 2: weight less target, %")
-    axes[0].legend(fontsize=8, loc="upper left")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
     save(figure, path)
 
 
 # --- a hedge before and after ---
 
 GREEKS = ("delta", "gamma", "vega", "vanna", "volga")
-
-
 
 
 class DemoBook:
@@ -221,7 +222,7 @@ def draw_hedge(path: Path, aversion: float = 3e-5) -> None:
     axes[0].set_yticks(at, GREEKS)
     axes[0].invert_yaxis()
     axes[0].axvline(0, color="k", lw=0.8)
-    axes[0].set(xlabel="exposure × penalty$^{1/2}$, USD$^{1/2}$")
+    axes[0].set(xlabel="exposure $\\times$ penalty$^{1/2}$, USD$^{1/2}$")
     axes[0].legend(fontsize=8)
 
     rows = np.flatnonzero(book.option)
@@ -230,7 +231,7 @@ def draw_hedge(path: Path, aversion: float = 3e-5) -> None:
     for sign, colour, name in ((1, GREEN, "bought"), (-1, ORANGE, "sold")):
         some = np.flatnonzero(sign * size > 0)
         if len(some):
-            axes[1].plot(strike[some], days[some], "o", color=colour, ms=8, label=f"{name}, contracts")
+            axes[1].plot(strike[some], days[some], "o", color=colour, ms=8, label=name)
         for i in some:
             axes[1].annotate(
                 f"{size[i]:+.1f} {'call' if book.table.phi[rows[i]] > 0 else 'put'}",
@@ -240,13 +241,15 @@ def draw_hedge(path: Path, aversion: float = 3e-5) -> None:
                 fontsize=8,
                 bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
             )
-    linear = [f"{found.trades[i]:+,.1f} {book.table.symbol[i]}" for i in np.flatnonzero(found.trades) if not book.option[i]]
-    axes[1].set_title("options, and " + ", ".join(linear), fontsize=9)
+    linear = [
+        f"{found.trades[i]:+,.1f} {book.table.symbol[i]}" for i in np.flatnonzero(found.trades) if not book.option[i]
+    ]
+    axes[1].set_title(", ".join(["contracts", *linear]), fontsize=9)
     axes[1].set(xlabel="strike, thousand USD", ylabel="days to expiry", xlim=(35, 150))
     axes[1].set_yticks([1, 3, 10, 30, 100, 300])
     axes[1].yaxis.set_major_formatter("{x:g}")
     axes[1].minorticks_off()
-    axes[1].legend(fontsize=8, loc="lower left")
+    axes[1].legend(fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 0.15))
 
     scales = np.geomspace(1e-3, 30, 40)
     spent, left = [], []
@@ -262,14 +265,18 @@ def draw_hedge(path: Path, aversion: float = 3e-5) -> None:
             r = book.solver(aversion * scale).solve_lots(book.table.lot_size, max_trades=most, max_nodes=300)
             points.append((r.cost, np.sqrt(book.variance @ r.residual**2) / 1e3))
         axes[2].plot(*np.array(points).T, ".", color=colour, label=f"at most {most}, whole lots")
-    axes[2].plot(found.cost, np.sqrt(book.variance @ found.residual**2) / 1e3, "o", color=BLUE, ms=6, label="the one shown")
+    axes[2].plot(
+        found.cost, np.sqrt(book.variance @ found.residual**2) / 1e3, "o", color=BLUE, ms=6, label="the one shown"
+    )
     axes[2].set(xlabel="cost of the trades, USD", ylabel="a day's deviation, thousand USD", ylim=(0, None))
     axes[2].legend(fontsize=8)
     axes[0].set_title("exposures", fontsize=9)
     axes[2].set_title("as the risk aversion grows", fontsize=9)
     print({book.table.symbol[i]: round(float(found.trades[i]), 3) for i in np.flatnonzero(found.trades)})
-    print(f"hedge: {np.count_nonzero(found.trades)} of {len(book.table)} contracts traded, {found.cost:.0f} USD; deviation "
-          f"{before:.0f} -> {np.sqrt(book.variance @ found.residual**2):.0f} USD; {found.status.name}")
+    print(
+        f"hedge: {np.count_nonzero(found.trades)} of {len(book.table)} contracts traded, {found.cost:.0f} USD; deviation "
+        f"{before:.0f} -> {np.sqrt(book.variance @ found.residual**2):.0f} USD; {found.status.name}"
+    )
     save(figure, path)
 
 
@@ -333,7 +340,11 @@ def simulated(k: float, error: np.ndarray, paths: int = 60, years: float = 8.0, 
     miss = VOL * np.sqrt(square_sum.mean(1) / steps)
     cost = (ONE_WAY * traded + k * count).mean(1) / years
     both = np.column_stack([miss, cost]).reshape(3, n, 2)
-    names = ("calendar, to the target", "threshold, to the target", "band, to the edge" if k == 0 else "band, jump inside")
+    names = (
+        "calendar, to the target",
+        "threshold, to the target",
+        "band, to the edge" if k == 0 else "band, jump inside",
+    )
     return dict(zip(names, both, strict=True))
 
 
