@@ -31,6 +31,16 @@ class RowStatus(enum.IntEnum):
     two_boundaries = 13
     unsolved = 14
 
+class SolveStatus(enum.IntEnum):
+    """
+    How an optimisation ended.
+    """
+
+    bad_input = 3
+    infeasible = 1
+    iteration_limit = 2
+    solved = 0
+
 class Greeks:
     """
     Value and derivatives, one number or array each, and a status per row.
@@ -628,7 +638,7 @@ class RebalanceSolver:
         """
         Let the next solve start from the multipliers of another.
         """
-    def update(self, **kwargs) -> None: ...
+    def update(self, **kwargs: typing.Any) -> None: ...
     @property
     def n_assets(self) -> int: ...
     @property
