@@ -30,7 +30,7 @@ constexpr int kStalls = 3;
 constexpr double kLeastPivot = 1e-5;
 
 /// A step beyond the top of the dual is taken if the slope there is this share of that at its start.
-constexpr double kPastTheTop = 1e-2;
+constexpr double kPastTheTop = 1e-4;
 
 /// Within kNearly tolerances a walk takes so many more steps; if they do not reach it, rounding is in the way. Where
 /// steps have become rounding themselves, kStalled tolerances are as near as the numbers allow.
