@@ -718,7 +718,7 @@ const RebalanceSizes& RebalanceSolver::solve() {
     account();
     if (flat_.empty() || end != Walk::reached) break;
     const double terms = sizes_.cost + std::fabs(sizes_.objective) + 0.5 * number(Number::risk_aversion) * sizes_.risk;
-    if (settled(1e-12 * terms + 1e-14 * risk_at_start)) break;
+    if (settled(1e-12 * terms + 1e-15 * risk_at_start)) break;
     if (round == kMaxProximal) {
       end = Walk::out_of_steps;
       break;
