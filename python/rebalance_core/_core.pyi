@@ -33,6 +33,16 @@ class RowStatus(enum.IntEnum):
     nonpositive_penalty = 15
     negative_cost = 16
 
+class SolveStatus(enum.IntEnum):
+    """
+    How an optimisation ended.
+    """
+
+    bad_input = 3
+    infeasible = 1
+    iteration_limit = 2
+    solved = 0
+
 class Greeks:
     """
     Value and derivatives, one number or array each, and a status per row.
@@ -970,7 +980,7 @@ class RebalanceSolver:
         """
         Let the next solve start from the multipliers of another.
         """
-    def update(self, **kwargs) -> None: ...
+    def update(self, **kwargs: typing.Any) -> None: ...
     @property
     def n_assets(self) -> int: ...
     @property
