@@ -5,6 +5,7 @@ from rebalance_core._core import HedgeResult, HedgeSolver, SolveStatus, hedge, h
 from ._aim import AimPortfolio, aim_portfolio, tracking_rate, trading_rate
 from ._cppi import Cppi, CppiPaths, GapRisk, cppi_gap_risk
 from ._fraction import FixedFraction, FractionPaths, units_at_risk
+from ._greek_hedge import HEDGED_GREEKS, GreekHedge
 from ._rebalance import RebalanceResult, RebalanceSolver, rebalance
 from ._risk_budget import RiskBudgetResult, risk_budget
 from ._roll import roll
@@ -14,12 +15,14 @@ from ._volatility_target import VolatilityTarget
 from ._weights import restore_weights
 
 __all__ = [
+    "HEDGED_GREEKS",
     "AimPortfolio",
     "Cppi",
     "CppiPaths",
     "FixedFraction",
     "FractionPaths",
     "GapRisk",
+    "GreekHedge",
     "HedgeResult",
     "HedgeSolver",
     "RebalanceResult",
