@@ -1,6 +1,7 @@
 """How long does the hedge of four Greeks with 10, 20 or 100 instruments take, against the solvers one would use?
 
     python bench/python/hedge.py [m ...]          peers that are not installed are left out
+    python bench/python/hedge.py --draws          ours alone, on eight other draws of the problem
 
 Asymmetric linear costs, quadratic impact, boxes. `first` starts from the arrays; `again` is new Greeks and exposures (a
 move of 0.1 %) in a solver that is there, where the peer has one. Peers see the same problem as a quadratic programme in
@@ -280,8 +281,29 @@ def lines(m: int) -> Iterator[tuple[str, tuple[float, float], tuple[float, float
         yield name, seconds, warm.get(name), gaps[name]
 
 
+def draws(n: int = 8) -> None:
+    """How much it depends on the problem: least times over problems from seeds 0, 1, ..."""
+    print("\n| least, µs | first | again |\n| --- | --- | --- |")
+    for m in (10, 20, 100):
+        least: list[tuple[float, float]] = []
+        for seed in range(n):
+            path = [problem(m, seed)]
+            random = np.random.default_rng(1)
+            for _ in range(10):
+                path.append(moved(path[-1], random))
+            first, again = ours(path[0], path)
+            turn = itertools.cycle(path + path[-2:0:-1])
+            times = in_turns({"first": first, "again": lambda again=again, turn=turn: again(next(turn))}, rounds=60)
+            least.append((times["first"][1] * 1e6, times["again"][1] * 1e6))
+        cells = [f"{min(x):.1f} to {max(x):.1f}, middle {np.median(x):.1f}" for x in zip(*least, strict=True)]
+        print(f"| {m} instruments | {cells[0]} | {cells[1]} |")
+
+
 def main() -> None:
     print(f"{processor()}, {rc.active_isa()}, Python {platform.python_version()}, one core")
+    if "--draws" in sys.argv[1:]:
+        draws()
+        return
     for m in map(int, sys.argv[1:] or (10, 20, 100)):
         print(f"\n**4 Greeks, {m} instruments, µs**\n")
         print("| | first | least | ratio | again | least | ratio | gap |")
