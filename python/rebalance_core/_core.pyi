@@ -1355,8 +1355,8 @@ def hedge(
     >>> greeks = [[0.4465, -0.3129, 1.0], [4.256e-5, 2.511e-5, 0.0], [6800.7, 8617.2, 0.0]]
     >>> result = sizing.hedge(greeks, [-3.34, -3.846e-4, -62596.7], [2e4, 1e13, 1e-3], cost_buy=[9.0, 9.0, 15.0],
     ...                       cost_sell=[9.0, 9.0, 15.0], lower=-20, upper=20)
-    >>> result.status.name, np.round(result.trades, 2) + 0.0
-    ('solved', array([ 7.86,  1.07, -0.  ]))
+    >>> result.status.name, np.round(result.trades, 2)
+    ('solved', array([ 8.89,  0.25, -0.55]))
     """
 
 def hedge_many(
@@ -1371,7 +1371,13 @@ def hedge_many(
     upper: numpy.typing.ArrayLike,
     limit: typing.Any = None,
     threads: typing.SupportsInt | typing.SupportsIndex = 1,
-) -> tuple:
+) -> tuple[
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.float64],
+    numpy.typing.NDArray[numpy.uint8],
+]:
     """
     The hedge optimum of many books in one call.
 
