@@ -1,14 +1,18 @@
 """How long does the hedge of four Greeks with 10, 20 or 100 instruments take, against the solvers one would use?
 
     python bench/python/hedge.py [m ...]          peers that are not installed are left out
+    python bench/python/hedge.py --draws          ours alone, on eight other draws of the problem
 
 Asymmetric linear costs, quadratic impact, boxes. `first` starts from the arrays; `again` is new Greeks and exposures (a
 move of 0.1 %) in a solver that is there, where the peer has one. Peers see the same problem as a quadratic programme in
-bought and sold, and are asked for gaps of 1e-9 (OSQP 1e-6); `gap` is how much worse their objective is than ours.
+bought and sold, written down for them outside the clock, and are asked for gaps of 1e-9 (OSQP 1e-6, DAQP and HiGHS as they
+come); `gap` is how much worse their objective is than ours. Medians of turns, in processor seconds of this process, and the
+least of them: what others do on the machine slows both, the least by less.
 """
 
 from __future__ import annotations
 
+import itertools
 import platform
 import sys
 import time
@@ -18,6 +22,7 @@ from typing import Any
 import numpy as np
 
 import rebalance_core as rc
+from compare import processor
 from rebalance_core.sizing import HedgeSolver, hedge
 
 Problem = dict[str, Any]
@@ -72,7 +77,7 @@ def trades_of(v: Any) -> np.ndarray:
     return v[: len(v) // 2] - v[len(v) // 2 :]
 
 
-def ours(p: Problem) -> Work:
+def ours(p: Problem, path: list[Problem]) -> Work:
     solver = HedgeSolver(*p["greeks"].shape)
     solver.update(**p)
     solver.solve()
@@ -84,35 +89,42 @@ def ours(p: Problem) -> Work:
     return lambda: hedge(**p).trades, again
 
 
-def daqp(p: Problem) -> Work:
+def daqp(p: Problem, path: list[Problem]) -> Work:
     import daqp
 
-    def first(q: Problem) -> np.ndarray:
-        H, f, u = programme(q)
-        nothing = np.zeros((0, len(f)))
-        return trades_of(daqp.solve(H, f, nothing, u, np.zeros(len(f)), np.zeros(len(f), dtype=np.int32))[0])
+    H, f, u = programme(p)
+    nothing, zero, sense = np.zeros((0, len(f))), np.zeros(len(f)), np.zeros(len(f), dtype=np.int32)
+    later = {id(q): programme(q) for q in path}
+    kept = daqp.Model()
+    kept.setup(H, f, nothing, u, zero, sense)
+    kept.solve()
 
-    return lambda: first(p), first
+    def again(q: Problem) -> np.ndarray:
+        H, f, _ = later[id(q)]
+        kept.update(H=H, f=f)
+        return trades_of(kept.solve()[0])
+
+    return lambda: trades_of(daqp.solve(H, f, nothing, u, zero, sense)[0]), again
 
 
-def piqp(p: Problem) -> Work:
+def piqp(p: Problem, path: list[Problem]) -> Work:
     import piqp
 
-    _H, f, _u = programme(p)
-    none, empty = np.zeros((0, len(f))), np.zeros(0)
+    H, f, u = programme(p)
+    none, empty, zero = np.zeros((0, len(f))), np.zeros(0), np.zeros(len(f))
+    later = {id(q): programme(q) for q in path}
 
     def made() -> Any:
         solver = piqp.DenseSolver()
         solver.settings.eps_abs = solver.settings.eps_rel = 1e-9
-        H, f, u = programme(p)
-        solver.setup(H, f, none, empty, none, empty, empty, np.zeros(len(f)), u)
+        solver.setup(H, f, none, empty, none, empty, empty, zero, u)
         solver.solve()
         return solver
 
     kept = made()
 
     def again(q: Problem) -> np.ndarray:
-        H, f, _ = programme(q)
+        H, f, _ = later[id(q)]
         kept.update(P=H, c=f)
         kept.solve()
         return trades_of(kept.result.x)
@@ -120,45 +132,48 @@ def piqp(p: Problem) -> Work:
     return lambda: trades_of(made().result.x), again
 
 
-def osqp(p: Problem) -> Work:
+def osqp(p: Problem, path: list[Problem]) -> Work:
     import osqp
     from scipy import sparse
 
-    def made(q: Problem) -> Any:
-        H, f, u = programme(q)
-        solver = osqp.OSQP()
-        eye = sparse.eye(len(f), format="csc")
-        settings = {"verbose": False, "eps_abs": 1e-6, "eps_rel": 1e-6, "max_iter": 20_000}
-        solver.setup(sparse.triu(sparse.csc_matrix(H)).tocsc(), f, eye, np.zeros(len(f)), u, **settings)
-        return solver
-
-    kept = made(p)
-
-    def again(q: Problem) -> np.ndarray:
-        from scipy import sparse
-
-        H, f, _ = programme(q)
-        kept.update(Px=sparse.triu(sparse.csc_matrix(H)).tocsc().data, q=f)
-        return trades_of(kept.solve().x)
-
-    return lambda: trades_of(made(p).solve().x), again
-
-
-def proxqp(p: Problem) -> Work:
-    import proxsuite
+    H, f, u = programme(p)
+    upper, eye, zero = sparse.triu(sparse.csc_matrix(H)).tocsc(), sparse.eye(len(f), format="csc"), np.zeros(len(f))
+    later = {id(q): (sparse.triu(sparse.csc_matrix(programme(q)[0])).tocsc().data, programme(q)[1]) for q in path}
 
     def made() -> Any:
-        H, f, u = programme(p)
-        solver = proxsuite.proxqp.dense.QP(len(f), 0, 0, True)
-        solver.settings.eps_abs, solver.settings.eps_rel = 1e-9, 0.0
-        solver.init(H, f, None, None, None, None, None, np.zeros(len(f)), u)
-        solver.solve()
+        solver = osqp.OSQP()
+        solver.setup(upper, f, eye, zero, u, verbose=False, eps_abs=1e-6, eps_rel=1e-6, max_iter=20_000)
         return solver
 
     kept = made()
 
     def again(q: Problem) -> np.ndarray:
-        H, f, _u = programme(q)
+        values, f = later[id(q)]
+        kept.update(Px=values, q=f)
+        return trades_of(kept.solve().x)
+
+    return lambda: trades_of(made().solve().x), again
+
+
+def proxqp(p: Problem, path: list[Problem]) -> Work:
+    import proxsuite
+
+    H, f, u = programme(p)
+    zero = np.zeros(len(f))
+    later = {id(q): programme(q) for q in path}
+
+    def made() -> Any:
+        solver = proxsuite.proxqp.dense.QP(len(f), 0, 0, True)
+        solver.settings.eps_abs, solver.settings.eps_rel = 1e-9, 0.0
+        solver.init(H, f, None, None, None, None, None, zero, u)
+        solver.solve()
+        return solver
+
+    kept = made()
+    kept.settings.initial_guess = proxsuite.proxqp.InitialGuess.WARM_START_WITH_PREVIOUS_RESULT
+
+    def again(q: Problem) -> np.ndarray:
+        H, f, _ = later[id(q)]
         kept.update(H=H, g=f)
         kept.solve()
         return trades_of(kept.results.x)
@@ -166,42 +181,38 @@ def proxqp(p: Problem) -> Work:
     return lambda: trades_of(made().results.x), again
 
 
-def clarabel(p: Problem) -> Work:
+def clarabel(p: Problem, path: list[Problem]) -> Work:
     import clarabel
     from scipy import sparse
 
-    def first() -> np.ndarray:
-        H, f, u = programme(p)
-        n = len(f)
-        settings = clarabel.DefaultSettings()
-        settings.verbose = False
-        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-9
-        rows = sparse.vstack([sparse.eye(n), -sparse.eye(n)]).tocsc()
-        cones = [clarabel.NonnegativeConeT(2 * n)]
-        bounds = np.concatenate([u, np.zeros(n)])
-        solver = clarabel.DefaultSolver(sparse.triu(sparse.csc_matrix(H)).tocsc(), f, rows, bounds, cones, settings)
-        return trades_of(solver.solve().x)
-
-    return first, None
+    H, f, u = programme(p)
+    n = len(f)
+    upper, rows = sparse.triu(sparse.csc_matrix(H)).tocsc(), sparse.vstack([sparse.eye(n), -sparse.eye(n)]).tocsc()
+    bounds, cones = np.concatenate([u, np.zeros(n)]), [clarabel.NonnegativeConeT(2 * n)]
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-9
+    return lambda: trades_of(clarabel.DefaultSolver(upper, f, rows, bounds, cones, settings).solve().x), None
 
 
-def highs(p: Problem) -> Work:
+def highs(p: Problem, path: list[Problem]) -> Work:
     import highspy
     from scipy import sparse
 
+    H, f, u = programme(p)
+    n = len(f)
+    lower = sparse.tril(sparse.csc_matrix(H)).tocsc()
+    model = highspy.HighsModel()
+    model.lp_.num_col_, model.lp_.num_row_ = n, 0
+    model.lp_.col_cost_, model.lp_.col_lower_, model.lp_.col_upper_ = f, np.zeros(n), u
+    model.lp_.a_matrix_.start_ = np.zeros(n + 1, dtype=np.int32)
+    model.hessian_.dim_ = n
+    model.hessian_.format_ = highspy.HessianFormat.kTriangular
+    model.hessian_.start_, model.hessian_.index_, model.hessian_.value_ = lower.indptr, lower.indices, lower.data
+    solver = highspy.Highs()
+    solver.silent()
+
     def first() -> np.ndarray:
-        H, f, u = programme(p)
-        n = len(f)
-        lower = sparse.tril(sparse.csc_matrix(H)).tocsc()
-        model = highspy.HighsModel()
-        model.lp_.num_col_, model.lp_.num_row_ = n, 0
-        model.lp_.col_cost_, model.lp_.col_lower_, model.lp_.col_upper_ = f, np.zeros(n), u
-        model.lp_.a_matrix_.start_ = np.zeros(n + 1, dtype=np.int32)
-        model.hessian_.dim_ = n
-        model.hessian_.format_ = highspy.HessianFormat.kTriangular
-        model.hessian_.start_, model.hessian_.index_, model.hessian_.value_ = lower.indptr, lower.indices, lower.data
-        solver = highspy.Highs()
-        solver.silent()
         solver.passModel(model)
         solver.run()
         return trades_of(solver.getSolution().col_value)
@@ -209,7 +220,7 @@ def highs(p: Problem) -> Work:
     return first, None
 
 
-PEERS: dict[str, Callable[[Problem], Work]] = {
+PEERS: dict[str, Callable[[Problem, list[Problem]], Work]] = {
     "DAQP": daqp,
     "PIQP, dense": piqp,
     "OSQP, 1e-6": osqp,
@@ -219,53 +230,100 @@ PEERS: dict[str, Callable[[Problem], Work]] = {
 }
 
 
-def timed(work: Callable[[], object], least: float = 0.2) -> float:
-    """Median seconds of one run, over batches that take about a millisecond."""
-    work()
-    start = time.perf_counter()
-    work()
-    batch = max(1, int(1e-3 / (time.perf_counter() - start)))
-    taken: list[float] = []
-    start = time.perf_counter()
-    while len(taken) < 5 or time.perf_counter() - start < least:
-        before = time.perf_counter()
-        for _ in range(batch):
+def in_turns(
+    works: dict[str, Callable[[], object]], rounds: int = 200, patience: float = 3.0
+) -> dict[str, tuple[float, float]]:
+    """Median and least processor seconds of each, in turns of about two milliseconds, so that each meets its own data in
+    the cache; whoever used up `patience` seconds rests."""
+
+    def turn(work: Callable[[], object], passes: int) -> float:
+        work()
+        start = time.process_time()
+        for _ in range(passes):
             work()
-        taken.append((time.perf_counter() - before) / batch)
-    return float(np.median(taken))
+        return (time.process_time() - start) / passes
+
+    passes = {name: max(1, round(2e-3 / min(turn(work, 1) for _ in range(3)))) for name, work in works.items()}
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    for i in range(rounds):
+        for name, work in works.items():
+            if i < 3 or sum(taken[name]) * passes[name] < patience:
+                taken[name].append(turn(work, passes[name]))
+    return {name: (float(np.median(seconds)), min(seconds)) for name, seconds in taken.items()}
 
 
-def lines(m: int) -> Iterator[tuple[str, float, float, float]]:
+def lines(m: int) -> Iterator[tuple[str, tuple[float, float], tuple[float, float] | None, float]]:
     p = problem(m)
     random = np.random.default_rng(1)
     path = [p]
-    for _ in range(100):
+    for _ in range(10):
         path.append(moved(path[-1], random))
+    back_and_forth = path + path[-2:0:-1]
     best = objective(p, hedge(**p).trades)
+    firsts: dict[str, Callable[[], object]] = {}
+    agains: dict[str, Callable[[], object]] = {}
+    gaps: dict[str, float] = {}
     for name, make in ({"rebalance_core": ours} | PEERS).items():
         try:
-            first, again = make(p)
-            x = first()
-        except ImportError:
+            first, again = make(p, path)
+        except ImportError as missing:
+            print(f"{name}: {missing}", file=sys.stderr)
             continue
-        turn = iter(range(10**9))
-        more = np.nan
+        firsts[name], gaps[name] = first, (objective(p, first()) - best) / abs(best)
         if again is not None:
-            back_and_forth = path + path[::-1]
-            more = timed(lambda: again(back_and_forth[next(turn) % len(back_and_forth)]))  # noqa: B023
-        yield name, timed(first), more, (objective(p, x) - best) / abs(best)
+            turn = itertools.cycle(back_and_forth)
+            agains[name] = lambda again=again, turn=turn: again(next(turn))
+            q = path[-1]
+            off = objective(q, again(q)) / objective(q, hedge(**q).trades) - 1
+            gaps[name] = max(gaps[name], off)
+    cold, warm = in_turns(firsts), in_turns(agains)
+    for name, seconds in cold.items():
+        yield name, seconds, warm.get(name), gaps[name]
+
+
+def draws(n: int = 8) -> None:
+    """How much it depends on the problem: least times over problems from seeds 0, 1, ..."""
+    print("\n| least, µs | first | again |\n| --- | --- | --- |")
+    for m in (10, 20, 100):
+        least: list[tuple[float, float]] = []
+        for seed in range(n):
+            path = [problem(m, seed)]
+            random = np.random.default_rng(1)
+            for _ in range(10):
+                path.append(moved(path[-1], random))
+            first, again = ours(path[0], path)
+            turn = itertools.cycle(path + path[-2:0:-1])
+            times = in_turns({"first": first, "again": lambda again=again, turn=turn: again(next(turn))}, rounds=60)
+            least.append((times["first"][1] * 1e6, times["again"][1] * 1e6))
+        cells = [f"{min(x):.1f} to {max(x):.1f}, middle {np.median(x):.1f}" for x in zip(*least, strict=True)]
+        print(f"| {m} instruments | {cells[0]} | {cells[1]} |")
 
 
 def main() -> None:
-    print(f"{platform.processor() or platform.machine()}, {rc.active_isa()}, Python {platform.python_version()}")
+    print(f"{processor()}, {rc.active_isa()}, Python {platform.python_version()}, one core")
+    if "--draws" in sys.argv[1:]:
+        draws()
+        return
     for m in map(int, sys.argv[1:] or (10, 20, 100)):
-        print(f"\n4 Greeks, {m} instruments")
-        print(f"{'':20}{'first, µs':>12}{'ratio':>8}{'again, µs':>12}{'ratio':>8}{'gap':>10}")
-        mine: tuple[float, float] | None = None
-        for name, first, again, gap in lines(m):
-            mine = mine or (first, again)
-            shown = f"{again * 1e6:12.1f}{again / mine[1]:8.1f}" if np.isfinite(again) else f"{'-':>12}{'-':>8}"
-            print(f"{name:20}{first * 1e6:12.1f}{first / mine[0]:8.1f}{shown}{gap:10.0e}")
+        print(f"\n**4 Greeks, {m} instruments, µs**\n")
+        print("| | first | least | ratio | again | least | ratio | gap |")
+        print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+        mine: list[tuple[float, float] | None] = []
+        for name, *times, gap in lines(m):
+            mine = mine or times
+            cells = [shown(seconds, base) for seconds, base in zip(times, mine, strict=True)]
+            print(f"| {name} | {cells[0]} | {cells[1]} | {gap:.0e} |")
+
+
+def shown(seconds: tuple[float, float] | None, base: tuple[float, float]) -> str:
+    if seconds is None:
+        return " | | "
+    median, least = seconds
+    return f"{number(median * 1e6)} | {number(least * 1e6)} | {number(median / base[0])}"
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
 if __name__ == "__main__":

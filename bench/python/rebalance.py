@@ -6,14 +6,14 @@
 power law. `first` starts from the arrays: model, factorisation, solve. `again` is a new set of weights in a solver that is
 there. Peers are asked for what they reach: relative gaps of 1e-9, OSQP 1e-6 as its method gets no further in reasonable
 time. Trades of a peer are held to the rows here, and `gap` is how much worse (or, where they miss rows, better) its
-objective is than ours, relative.
+objective is than ours, relative. Medians of turns, in processor seconds of this process, and the least of them.
 """
 
 from __future__ import annotations
 
+import itertools
 import platform
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,6 +22,8 @@ import numpy as np
 from scipy import sparse
 
 import rebalance_core as rc
+from compare import processor
+from hedge import in_turns, shown
 from rebalance_core.sizing import RebalanceSolver, rebalance
 
 Problem = dict[str, Any]
@@ -268,47 +270,45 @@ PEERS: dict[str, Callable[[Problem], Work]] = {
 }
 
 
-def timed(work: Callable[[], object], least: float = 0.3) -> float:
-    """Median seconds, over at least three runs."""
-    taken: list[float] = []
-    start = time.perf_counter()
-    while len(taken) < 3 or time.perf_counter() - start < least:
-        before = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - before)
-    return float(np.median(taken))
-
-
-def lines(n: int, power: float) -> Iterator[tuple[str, float, float, float, float]]:
+def lines(n: int, power: float) -> Iterator[tuple[str, tuple[float, float], tuple[float, float] | None, float, float]]:
     d = problem(n, power)
     random = np.random.default_rng(3)
     moved = [w / w.sum() for w in (d["weights"] * (1.0 + 1e-3 * random.normal(size=n)) for _ in range(50))]
     best = objective(d, rebalance(**d).trades)
     who: dict[str, Callable[[Problem], Work]] = {"rebalance_core, warm": ours, "rebalance_core, cold": ours_cold}
+    firsts: dict[str, Callable[[], object]] = {}
+    agains: dict[str, Callable[[], object]] = {}
+    found: dict[str, np.ndarray] = {}
     for name, make in (who | PEERS).items():
         if power and name.startswith(("PIQP", "OSQP")):
             continue  # quadratic programmes only
         try:
-            first, again = make(d)
-            x = first()
-        except ImportError:
+            firsts[name], again = make(d)
+        except ImportError as missing:
+            print(f"{name}: {missing}", file=sys.stderr)
             continue
-        turn = iter(range(1_000_000))
-        once = timed(first)
-        more = timed(lambda: again(moved[next(turn) % 50])) if again is not None else np.nan  # noqa: B023
-        yield name, once, more, (objective(d, x) - best) / abs(best), missed(d, x)
+        found[name] = np.asarray(firsts[name]())
+        if again is not None:
+            turn = itertools.cycle(moved)
+            agains[name] = lambda again=again, turn=turn: again(next(turn))
+    cold, warm = in_turns(firsts), in_turns(agains)
+    for name, x in found.items():
+        yield name, cold[name], warm.get(name), (objective(d, x) - best) / abs(best), missed(d, x)
 
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    print(f"{platform.processor() or platform.machine()}, {rc.active_isa()}, Python {platform.python_version()}")
+    print(f"{processor()}, {rc.active_isa()}, Python {platform.python_version()}, one core")
     for n in map(int, sys.argv[1:] or (100, 1000, 5000)):
         for power in (0.0, 5e-3):
-            print(f"\n{n} assets, {FACTORS} factors, {'3/2 power' if power else 'quadratic'}")
-            print(f"{'':34}{'first, µs':>12}{'again, µs':>12}{'gap':>10}{'rows missed':>13}")
-            for name, first, again, gap, off in lines(n, power):
-                shown = f"{again * 1e6:12.0f}" if np.isfinite(again) else f"{'-':>12}"
-                print(f"{name:34}{first * 1e6:12.0f}{shown}{gap:10.0e}{off:13.0e}")
+            print(f"\n**{n} assets, {FACTORS} factors, {'3/2 power' if power else 'quadratic'}, µs**\n")
+            print("| | first | least | ratio | again | least | ratio | gap | rows missed |")
+            print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+            mine: list[tuple[float, float] | None] = []
+            for name, *times, gap, off in lines(n, power):
+                mine = mine or times
+                cells = [shown(seconds, base) for seconds, base in zip(times, mine, strict=True)]
+                print(f"| {name} | {cells[0]} | {cells[1]} | {gap:.0e} | {off:.0e} |")
 
 
 if __name__ == "__main__":
