@@ -5,6 +5,7 @@ from rebalance_core._core import HedgeResult, HedgeSolver, SolveStatus, hedge, h
 from ._aim import AimPortfolio, aim_portfolio, tracking_rate, trading_rate
 from ._cppi import Cppi, CppiPaths, GapRisk, cppi_gap_risk
 from ._fraction import FixedFraction, FractionPaths, units_at_risk
+from ._multi_period import MultiPeriodResult, multi_period
 from ._rebalance import RebalanceResult, RebalanceSolver, rebalance
 from ._risk_budget import RiskBudgetResult, risk_budget
 from ._roll import roll
@@ -22,6 +23,7 @@ __all__ = [
     "GapRisk",
     "HedgeResult",
     "HedgeSolver",
+    "MultiPeriodResult",
     "RebalanceResult",
     "RebalanceSolver",
     "RiskBudgetResult",
@@ -35,6 +37,7 @@ __all__ = [
     "cppi_gap_risk",
     "hedge",
     "hedge_many",
+    "multi_period",
     "rebalance",
     "restore_weights",
     "risk_budget",
