@@ -5,6 +5,7 @@ from rebalance_core._core import HedgeResult, HedgeSolver, SolveStatus, hedge, h
 from ._aim import AimPortfolio, aim_portfolio, tracking_rate, trading_rate
 from ._cppi import Cppi, CppiPaths, GapRisk, cppi_gap_risk
 from ._fraction import FixedFraction, FractionPaths, units_at_risk
+from ._mean_variance import MeanVariance
 from ._multi_period import MultiPeriodResult, multi_period
 from ._rebalance import RebalanceResult, RebalanceSolver, rebalance
 from ._risk_budget import RiskBudgetResult, risk_budget
@@ -23,6 +24,7 @@ __all__ = [
     "GapRisk",
     "HedgeResult",
     "HedgeSolver",
+    "MeanVariance",
     "MultiPeriodResult",
     "RebalanceResult",
     "RebalanceSolver",

@@ -25,6 +25,9 @@ MAX_STEPS = 120
 #: Product of a number and its multiplier, in units of the problem, below which rounding leads the walk.
 FLOOR = 1e-14
 
+#: Curvature that holds each weight to where it is in a step, for assets that have none of their own.
+FIRM = 1e-9
+
 
 @dataclass(frozen=True)
 class MultiPeriodResult:
@@ -635,7 +638,7 @@ def _walk(p: _Problem) -> _Found:
         curve_b, curve_s = np.where(split, curve_b, 1.0), np.where(split, curve_s, 1.0)
         easy_b, easy_s = np.where(split, 1.0 / curve_b, 0.0), np.where(split, 1.0 / curve_s, 0.0)
         coupling = np.where(split, 1.0 / np.where(split, easy_b + easy_s, 1.0), 0.0)
-        matrix = _Matrix(p.quadratic, above.curvature + below.curvature + 1e-14, coupling)
+        matrix = _Matrix(p.quadratic, above.curvature + below.curvature + FIRM, coupling)
         lean = coupling * (easy_b - easy_s)
         columns = np.zeros((h, n, 2 * h))  # of the caps, then the totals
         for t in range(h):
@@ -648,6 +651,7 @@ def _walk(p: _Problem) -> _Found:
         border = flat.T @ solved
         cap_curve = np.where(capped, (4.0 / (curve_b + curve_s) * split).sum(axis=1), 0.0)
         border[np.arange(h), np.arange(h)] += np.where(capped, cap_curve + 1.0 / np.where(capped, slack.curvature, 1.0), 1e300)
+        border[np.diag_indices(2 * h)] *= 1.0 + 1e-13
 
         def direction() -> tuple[FloatArray, FloatArray, FloatArray]:
             """Newton's step towards the wanted products."""
@@ -721,16 +725,16 @@ def _proven(
     p: _Problem, w: FloatArray, bought: _Pairs, sold: _Pairs, link: FloatArray, net: FloatArray, cap: FloatArray, iteration: int
 ) -> _Found:
     """The plan with trades that are nothing made nothing, and the best bound from these multipliers."""
-    plan, trades = _settled(p, w, bought, sold)
+    idle = bought.exists & (bought.value < bought.multiplier) & (sold.value < sold.multiplier)
+    idle &= (np.abs(bought.value - sold.value) < 1e-4) & (p.buy + p.sell > 0.0)
+    plan, trades = _settled(p, w, idle)
     nearest = p.nearest_marginal(trades, link, cap)
     bound = max(p.lower_bound(at, by, net, cap) for at in (plan, w) for by in (link, nearest))
     return _Found(plan, trades, bound, iteration)
 
 
-def _settled(p: _Problem, w: FloatArray, bought: _Pairs, sold: _Pairs) -> tuple[FloatArray, FloatArray]:
-    """A plan that keeps its rows: a trade is none where both its sides are smaller than their multipliers."""
-    idle = bought.exists & (bought.value < bought.multiplier) & (sold.value < sold.multiplier)
-    idle &= np.abs(bought.value - sold.value) < 1e-4
+def _settled(p: _Problem, w: FloatArray, idle: npt.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+    """A plan that keeps its rows, close to w, without the idle trades."""
     plan, before = np.empty_like(w), p.start
     for t in range(len(w)):
         inside = np.clip(w[t], p.lower, p.upper)
@@ -738,14 +742,27 @@ def _settled(p: _Problem, w: FloatArray, bought: _Pairs, sold: _Pairs) -> tuple[
         now = np.where(still, before, inside)
         # What the total misses goes to trades that have room, the largest first.
         miss = float(p.total[t] - now.sum())
-        for moving in (~still, np.ones_like(still)):
-            room = np.where(moving, (p.upper - now) if miss > 0.0 else (now - p.lower), 0.0)
-            for i in np.argsort(-np.minimum(room, 1e6 * np.abs(now - before))):
-                if abs(miss) <= 1e-16 * np.abs(now).sum():
-                    break
-                by = float(np.sign(miss) * min(abs(miss), room[i]))
-                now[i] += by
-                miss -= by
+        for moving in (~still, still):
+            now, miss = _filled(now, miss, np.where(moving, (p.upper - now) if miss > 0.0 else (now - p.lower), 0.0), before)
+        # What the cap is exceeded by comes off purchases and sales alike.
+        over = float(np.abs(now - before).sum() - p.turnover[t])
+        if over > 0.0:
+            inside = np.clip(before, p.lower, p.upper)
+            now, left = _filled(now, -0.5 * over, np.maximum(now - inside, 0.0), before)
+            now, _ = _filled(now, 0.5 * over + left, np.maximum(inside - now, 0.0), before)
         plan[t], before = now, now
-    trades = p.trades(plan)
-    return plan, trades
+    return plan, p.trades(plan)
+
+
+def _filled(now: FloatArray, miss: float, room: FloatArray, before: FloatArray) -> tuple[FloatArray, float]:
+    """Weights with what is missed given to the largest trades that have room, and what is missed still."""
+    if abs(miss) <= 1e-16 * np.abs(now).sum():
+        return now, miss
+    now = now.copy()
+    for i in np.argsort(-np.where(room > 0.0, np.abs(now - before), -1.0)):
+        by = float(np.sign(miss) * min(abs(miss), room[i]))
+        now[i] += by
+        miss -= by
+        if abs(miss) <= 1e-16 * np.abs(now).sum():
+            break
+    return now, miss
