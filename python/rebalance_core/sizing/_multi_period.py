@@ -706,7 +706,7 @@ def _walk(p: _Problem) -> _Found:
         for pair in pairs:
             pair.move(length)
         if sum(pair.products() for pair in pairs) < 1e-4 * count or not count:
-            found = _proven(p, w, bought, sold, link, net, slack.multiplier, iteration)
+            found = _proven(p, w, bought, sold, above, below, link, net, slack.multiplier, iteration)
             gap = (p.objective(found.plan, found.trades) - found.bound) / p.size(found.plan, found.trades)
             if gap < 0.5 * best_gap:
                 stalled = 0
@@ -717,20 +717,61 @@ def _walk(p: _Problem) -> _Found:
             if best_gap <= AIM or stalled >= 8:
                 break
     if best is None:
-        best = _proven(p, w, bought, sold, link, net, slack.multiplier, MAX_STEPS)
+        best = _proven(p, w, bought, sold, above, below, link, net, slack.multiplier, MAX_STEPS)
     return replace(best, iterations=iteration)
 
 
 def _proven(
-    p: _Problem, w: FloatArray, bought: _Pairs, sold: _Pairs, link: FloatArray, net: FloatArray, cap: FloatArray, iteration: int
+    p: _Problem,
+    w: FloatArray,
+    bought: _Pairs,
+    sold: _Pairs,
+    above: _Pairs,
+    below: _Pairs,
+    link: FloatArray,
+    net: FloatArray,
+    cap: FloatArray,
+    iteration: int,
 ) -> _Found:
     """The plan with trades that are nothing made nothing, and the best bound from these multipliers."""
     idle = bought.exists & (bought.value < bought.multiplier) & (sold.value < sold.multiplier)
     idle &= (np.abs(bought.value - sold.value) < 1e-4) & (p.buy + p.sell > 0.0)
     plan, trades = _settled(p, w, idle)
-    nearest = p.nearest_marginal(trades, link, cap)
-    bound = max(p.lower_bound(at, by, net, cap) for at in (plan, w) for by in (link, nearest))
+    def best_bound(link: FloatArray, net: FloatArray) -> float:
+        nearest = p.nearest_marginal(trades, link, cap)
+        return max(p.lower_bound(at, by, net, cap) for at in (plan, w) for by in (link, nearest))
+
+    bound = best_bound(link, net)
+    if p.objective(plan, trades) - bound > AIM * p.size(plan, trades):
+        free = (above.value > above.multiplier) & (below.value > below.multiplier)
+        for give in (idle, bought.exists):
+            bound = max(bound, best_bound(*_reconciled(p, w, link, net, free, give)))
     return _Found(plan, trades, bound, iteration)
+
+
+def _reconciled(
+    p: _Problem,
+    w: FloatArray,
+    link: FloatArray,
+    net: FloatArray,
+    free: npt.NDArray[np.bool_],
+    give: npt.NDArray[np.bool_],
+) -> tuple[FloatArray, FloatArray]:
+    """Multipliers that leave the least slope, in squares, on weights free of their bounds, by changing those that may give."""
+    h, n = w.shape
+    matrix = _Matrix(np.zeros((h, n, n)), np.where(free, 1.0, 1e8), np.where(give, 1e6, 0.0))
+    columns = np.zeros((h, n, h))
+    columns[np.arange(h), :, np.arange(h)] = 1.0
+    solved = matrix.solve(columns).reshape(h * n, h)
+    flat = columns.reshape(h * n, h)
+    border = flat.T @ solved
+    for _ in range(2):
+        slope = p.risk_gradient(w) - p.alpha + link - _next(link) + net[:, None]
+        first = matrix.solve(-slope[:, :, None])[:, :, 0]
+        change = np.linalg.solve(border, flat.T @ first.ravel())
+        moved = first - (solved @ change).reshape(h, n)
+        link, net = link + matrix.coupling * np.diff(moved, axis=0, prepend=0.0), net + change
+    return link, net
 
 
 def _settled(p: _Problem, w: FloatArray, idle: npt.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
