@@ -43,7 +43,7 @@ class MultiPeriodResult:
     risk: FloatArray  #: tracking variance after each step, shape (H,)
     turnover: FloatArray  #: sum of absolute trades of each step, shape (H,)
     iterations: int  #: Newton steps taken
-    message: str = ""  #: which rows cannot hold together; empty if they can
+    message: str = ""  #: which rows cannot hold together, or how far from proven the plan is; empty if solved
     relaxation: dict[str, FloatArray] = field(default_factory=dict)  #: what was added to such rows, by step, shape (H,)
 
     def targets(self, underlyings: Sequence[str], step: int = 0) -> Targets:
@@ -189,6 +189,11 @@ def multi_period(
     objective = problem.objective(plan, trades)
     gap = max(objective - bound, 0.0) / max(problem.size(plan, trades), 1e-300)
     status = SolveStatus.infeasible if message else SolveStatus.solved if gap <= SOLVED else SolveStatus.iteration_limit
+    if not gap <= SOLVED:
+        open_ended = not (np.isfinite(problem.lower) & np.isfinite(problem.upper)).all()
+        message += f"{'; ' if message else ''}stopped at a proven relative gap of {gap:.1e}" + (
+            "; where bounds are infinite and nothing is curved there may be no optimum" if open_ended else ""
+        )
     return MultiPeriodResult(
         trades=trades,
         weights=plan,
@@ -600,153 +605,167 @@ def _next(y: FloatArray) -> FloatArray:
     return np.vstack([y[1:], np.zeros((1, y.shape[1]))])
 
 
+@np.errstate(over="ignore", divide="ignore", invalid="ignore")
 def _walk(p: _Problem) -> _Found:
-    """Primal-dual interior point, predictor and corrector; the best plan that a bound was proven for.
+    """The best plan that a bound was proven for."""
+    walk = _Walk(p)
+    best, best_gap, stalled, steps = walk.proven(), np.inf, 0, 0
+    while steps < MAX_STEPS and stalled < 8 and best_gap > AIM:
+        try:
+            walk.step()
+        except np.linalg.LinAlgError:
+            break
+        steps += 1
+        if not np.isfinite(walk.w).all():
+            break
+        if walk.products() < 1e-4 * walk.count or not walk.count:
+            found = walk.proven()
+            gap = (p.objective(found.plan, found.trades) - found.bound) / p.size(found.plan, found.trades)
+            stalled = 0 if gap < 0.5 * best_gap else stalled + 1
+            if gap < best_gap:
+                best, best_gap = found, gap
+    return replace(best, iterations=steps)
+
+
+class _Walk:
+    """Primal-dual interior point, predictor and corrector.
 
     Trades are bought - sold; w, bought, sold and their multipliers move together. Eliminating all but w leaves, for each
     step and asset, the weighted squares of w_t - w_{t-1}, so that the matrix couples neighbouring steps alone. Budgets
-    and turnover caps border it.
+    and turnover caps border it. Mehrotra (1992), SIAM J. Optim. 2(4), for predictor and corrector.
     """
-    h, n = p.target.shape
-    every = np.ones((h, n), dtype=bool)
-    capped = np.isfinite(p.turnover)
-    # A cap or total at its very end leaves no inside to walk in.
-    turnover = np.where(capped, p.turnover + 1e-10 * n, 0.0)
-    room = p.upper - p.lower
-    inward = 1e-10 * np.minimum(room, 1.0).sum()
-    total = np.clip(p.total, p.lower.sum() + inward, p.upper.sum() - inward)
-    # Without cost and cap bought and sold would only grow together.
-    split = every & (capped[:, None] | (p.buy + p.sell + p.impact + p.impact_quadratic > 0.0))
-    has_lower, has_upper = every & np.isfinite(p.lower), every & np.isfinite(p.upper)
-    margin = np.where(np.isfinite(room), np.minimum(0.25 * room, 0.1), 0.1)
-    w = np.tile(np.clip(p.start, p.lower + margin, p.upper - margin), (h, 1))
-    x = p.trades(w)
-    bought, sold = _Pairs(np.maximum(x, 0.0) + 0.1, split), _Pairs(np.maximum(-x, 0.0) + 0.1, split)
-    above, below = _Pairs(w - p.lower, has_lower), _Pairs(p.upper - w, has_upper)
-    slack = _Pairs(np.maximum(turnover - (bought.value + sold.value).sum(axis=1), 0.1), capped)
-    pairs = (bought, sold, above, below, slack)
-    count = sum(int(pair.exists.sum()) for pair in pairs)
-    link, net = np.zeros((h, n)), np.zeros(h)  # multipliers of w_t - w_{t-1} = bought - sold, and of the totals
-    best: _Found | None = None
-    best_gap = np.inf
-    stalled = 0
-    for iteration in range(1, MAX_STEPS + 1):
-        cap = slack.multiplier
-        root_b, root_s = np.sqrt(bought.value), np.sqrt(sold.value)
-        curve_b = bought.curvature + p.impact_quadratic + 0.75 * p.impact / root_b
-        curve_s = sold.curvature + p.impact_quadratic + 0.75 * p.impact / root_s
-        curve_b, curve_s = np.where(split, curve_b, 1.0), np.where(split, curve_s, 1.0)
-        easy_b, easy_s = np.where(split, 1.0 / curve_b, 0.0), np.where(split, 1.0 / curve_s, 0.0)
-        coupling = np.where(split, 1.0 / np.where(split, easy_b + easy_s, 1.0), 0.0)
-        matrix = _Matrix(p.quadratic, above.curvature + below.curvature + FIRM, coupling)
-        lean = coupling * (easy_b - easy_s)
-        columns = np.zeros((h, n, 2 * h))  # of the caps, then the totals
-        for t in range(h):
-            columns[t, :, t] = lean[t]
-            if t:
-                columns[t - 1, :, t] = -lean[t]
-            columns[t, :, h + t] = 1.0
-        flat = columns.reshape(h * n, 2 * h)
-        solved = matrix.solve(columns).reshape(h * n, 2 * h)
-        border = flat.T @ solved
-        cap_curve = np.where(capped, (4.0 / (curve_b + curve_s) * split).sum(axis=1), 0.0)
-        border[np.arange(h), np.arange(h)] += np.where(capped, cap_curve + 1.0 / np.where(capped, slack.curvature, 1.0), 1e300)
-        border[np.diag_indices(2 * h)] *= 1.0 + 1e-13
 
-        def direction() -> tuple[FloatArray, FloatArray, FloatArray]:
-            """Newton's step towards the wanted products."""
-            slope_b = p.buy + 1.5 * p.impact * root_b + p.impact_quadratic * bought.value + cap[:, None] - link - bought.pull
-            slope_s = p.sell + 1.5 * p.impact * root_s + p.impact_quadratic * sold.value + cap[:, None] + link - sold.pull
-            miss = np.where(split, bought.value - sold.value - p.trades(w), 0.0)
-            shift = np.where(split, easy_b * slope_b - easy_s * slope_s - miss, 0.0)
-            slope = p.risk_gradient(w) - p.alpha + link - _next(link) + net[:, None] - above.pull + below.pull
-            flow = coupling * shift
-            right = -(slope + flow - _next(flow))
-            cap_miss = (bought.value + sold.value).sum(axis=1) - turnover
-            wanted_slack = slack.pull / np.where(capped, slack.curvature, 1.0)
-            cap_right = np.where(
-                capped, -cap_miss - wanted_slack + (split * (easy_b * slope_b + easy_s * slope_s) - lean * shift).sum(axis=1), 0.0
-            )
-            first = matrix.solve(right[:, :, None])[:, :, 0]
-            edge = flat.T @ first.ravel() - np.concatenate([cap_right, total - w.sum(axis=1)])
-            bordered = np.linalg.solve(border, edge)
-            dw = first - (solved @ bordered).reshape(h, n)
-            dcap, dnet = bordered[:h], bordered[h:]
-            dlink = coupling * (np.diff(dw, axis=0, prepend=0.0) + shift) + lean * dcap[:, None]
-            # Where nothing is traded the coupling makes multipliers of the rounding in dw; what that leaves of the slope is
-            # taken out again, with the change of the multiplier kept by itself.
-            for _ in range(2):
-                rest = slope + matrix.pull(dw) + dlink - _next(dlink) + dnet[:, None]
-                first = matrix.solve(-rest[:, :, None])[:, :, 0]
-                edge = flat.T @ first.ravel()
-                edge[h:] -= total - (w + dw).sum(axis=1)
-                bordered = np.linalg.solve(border, edge)
-                more = first - (solved @ bordered).reshape(h, n)
-                dlink += coupling * np.diff(more, axis=0, prepend=0.0) + lean * bordered[:h, None]
-                dw, dcap, dnet = dw + more, dcap + bordered[:h], dnet + bordered[h:]
-            bought.follow(easy_b * (dlink - slope_b - dcap[:, None]))
-            sold.follow(easy_s * (-dlink - slope_s - dcap[:, None]))
-            above.follow(dw)
-            below.follow(-dw)
-            slack.follow(np.where(capped, (slack.pull - slack.multiplier - dcap) / np.where(capped, slack.curvature, 1.0), 0.0))
-            return dw, dlink, dnet
+    def __init__(self, p: _Problem) -> None:
+        self.p = p
+        h, n = p.target.shape
+        every = np.ones((h, n), dtype=bool)
+        room = p.upper - p.lower
+        self.capped = np.isfinite(p.turnover)
+        # A cap or total at its very end leaves no inside to walk in.
+        self.turnover = np.where(self.capped, p.turnover + 1e-10 * n, 0.0)
+        inward = 1e-10 * np.minimum(room, 1.0).sum()
+        self.total = np.clip(p.total, p.lower.sum() + inward, p.upper.sum() - inward)
+        # Without cost and cap bought and sold would only grow together.
+        self.split = every & (self.capped[:, None] | (p.buy + p.sell + p.impact + p.impact_quadratic > 0.0))
+        margin = np.where(np.isfinite(room), np.minimum(0.25 * room, 0.1), 0.1)
+        self.w = np.tile(np.clip(p.start, p.lower + margin, p.upper - margin), (h, 1))
+        x = p.trades(self.w)
+        self.bought = _Pairs(np.maximum(x, 0.0) + 0.1, self.split)
+        self.sold = _Pairs(np.maximum(-x, 0.0) + 0.1, self.split)
+        self.above = _Pairs(self.w - p.lower, every & np.isfinite(p.lower))
+        self.below = _Pairs(p.upper - self.w, every & np.isfinite(p.upper))
+        used = (self.bought.value + self.sold.value).sum(axis=1)
+        self.slack = _Pairs(np.maximum(self.turnover - used, 0.1), self.capped)
+        self.pairs = (self.bought, self.sold, self.above, self.below, self.slack)
+        self.count = sum(int(pair.exists.sum()) for pair in self.pairs)
+        self.link = np.zeros((h, n))  # multipliers of w_t - w_{t-1} = bought - sold
+        self.net = np.zeros(h)  # and of the totals
 
-        for pair in pairs:
+    def products(self, length: float = 0.0) -> float:
+        return sum(pair.products(length) for pair in self.pairs)
+
+    def longest(self) -> float:
+        return min(pair.longest() for pair in self.pairs)
+
+    def step(self) -> None:
+        """One predictor, which says how far down the products can go, and one corrector, which is taken."""
+        self._factor()
+        for pair in self.pairs:
             pair.product = np.zeros_like(pair.value)
-        direction()
-        length = min(1.0, *(pair.longest() for pair in pairs))
-        now = sum(pair.products() for pair in pairs)
-        then = sum(pair.products(length) for pair in pairs)
-        center = max((then / now) ** 3 * now / count, FLOOR) if count else 0.0
-        for pair in pairs:
+        self._direction()
+        now = self.products()
+        then = self.products(min(1.0, self.longest()))
+        center = max((then / now) ** 3 * now / self.count, FLOOR) if self.count else 0.0
+        for pair in self.pairs:
             pair.product = center - pair.change * pair.answer
-        dw, dlink, dnet = direction()
-        length = min(1.0, min(0.999, max(0.9, 1.0 - now / max(count, 1))) * min(pair.longest() for pair in pairs))
-        w, link, net = w + length * dw, link + length * dlink, net + length * dnet
-        for pair in pairs:
+        dw, dlink, dnet = self._direction()
+        length = min(1.0, min(0.999, max(0.9, 1.0 - now / max(self.count, 1))) * self.longest())
+        self.w, self.link, self.net = self.w + length * dw, self.link + length * dlink, self.net + length * dnet
+        for pair in self.pairs:
             pair.move(length)
-        if sum(pair.products() for pair in pairs) < 1e-4 * count or not count:
-            found = _proven(p, w, bought, sold, above, below, link, net, slack.multiplier, iteration)
-            gap = (p.objective(found.plan, found.trades) - found.bound) / p.size(found.plan, found.trades)
-            if gap < 0.5 * best_gap:
-                stalled = 0
-            else:
-                stalled += 1
-            if gap < best_gap or best is None:
-                best, best_gap = found, gap
-            if best_gap <= AIM or stalled >= 8:
-                break
-    if best is None:
-        best = _proven(p, w, bought, sold, above, below, link, net, slack.multiplier, MAX_STEPS)
-    return replace(best, iterations=iteration)
 
+    def _factor(self) -> None:
+        """What depends on where the walk is, but not on the products that a direction wants."""
+        p, bought, sold = self.p, self.bought, self.sold
+        h, n = self.w.shape
+        curve_b = bought.curvature + p.impact_quadratic + 0.75 * p.impact / np.sqrt(bought.value)
+        curve_s = sold.curvature + p.impact_quadratic + 0.75 * p.impact / np.sqrt(sold.value)
+        curve_b, curve_s = np.where(self.split, curve_b, 1.0), np.where(self.split, curve_s, 1.0)
+        self.easy_b, self.easy_s = np.where(self.split, 1.0 / curve_b, 0.0), np.where(self.split, 1.0 / curve_s, 0.0)
+        coupling = np.where(self.split, 1.0 / np.where(self.split, self.easy_b + self.easy_s, 1.0), 0.0)
+        self.matrix = _Matrix(p.quadratic, self.above.curvature + self.below.curvature + FIRM, coupling)
+        self.lean = coupling * (self.easy_b - self.easy_s)
+        columns = np.zeros((h, n, 2 * h))  # of the caps, then the totals
+        at = np.arange(h)
+        columns[at, :, at] = self.lean
+        columns[at[:-1], :, at[1:]] = -self.lean[1:]
+        columns[at, :, h + at] = 1.0
+        self.columns = columns.reshape(h * n, 2 * h)
+        self.solved = self.matrix.solve(columns).reshape(h * n, 2 * h)
+        self.border = self.columns.T @ self.solved
+        self.slack_curve = np.where(self.capped, self.slack.curvature, 1.0)
+        own = (4.0 / (curve_b + curve_s) * self.split).sum(axis=1) + 1.0 / self.slack_curve
+        self.border[at, at] += np.where(self.capped, own, 1e300)
+        self.border[np.diag_indices(2 * h)] *= 1.0 + 1e-13
 
-def _proven(
-    p: _Problem,
-    w: FloatArray,
-    bought: _Pairs,
-    sold: _Pairs,
-    above: _Pairs,
-    below: _Pairs,
-    link: FloatArray,
-    net: FloatArray,
-    cap: FloatArray,
-    iteration: int,
-) -> _Found:
-    """The plan with trades that are nothing made nothing, and the best bound from these multipliers."""
-    idle = bought.exists & (bought.value < bought.multiplier) & (sold.value < sold.multiplier)
-    idle &= (np.abs(bought.value - sold.value) < 1e-4) & (p.buy + p.sell > 0.0)
-    plan, trades = _settled(p, w, idle)
-    def best_bound(link: FloatArray, net: FloatArray) -> float:
-        nearest = p.nearest_marginal(trades, link, cap)
-        return max(p.lower_bound(at, by, net, cap) for at in (plan, w) for by in (link, nearest))
+    def _bordered(
+        self, right: FloatArray, cap_right: FloatArray, total_right: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Changes of weights, and of the multipliers of caps and totals."""
+        h, n = self.w.shape
+        first = self.matrix.solve(right[:, :, None])[:, :, 0]
+        edge = np.linalg.solve(self.border, self.columns.T @ first.ravel() - np.concatenate([cap_right, total_right]))
+        return first - (self.solved @ edge).reshape(h, n), edge[:h], edge[h:]
 
-    bound = best_bound(link, net)
-    if p.objective(plan, trades) - bound > AIM * p.size(plan, trades):
-        free = (above.value > above.multiplier) & (below.value > below.multiplier)
-        for give in (idle, bought.exists):
-            bound = max(bound, best_bound(*_reconciled(p, w, link, net, free, give)))
-    return _Found(plan, trades, bound, iteration)
+    def _direction(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Newton's step towards the wanted products."""
+        p, w, link, bought, sold = self.p, self.w, self.link, self.bought, self.sold
+        cap = self.slack.multiplier[:, None]
+        coupling = self.matrix.coupling
+        slope_b = p.buy + 1.5 * p.impact * np.sqrt(bought.value) + p.impact_quadratic * bought.value + cap - link - bought.pull
+        slope_s = p.sell + 1.5 * p.impact * np.sqrt(sold.value) + p.impact_quadratic * sold.value + cap + link - sold.pull
+        miss = np.where(self.split, bought.value - sold.value - p.trades(w), 0.0)
+        shift = np.where(self.split, self.easy_b * slope_b - self.easy_s * slope_s - miss, 0.0)
+        slope = p.risk_gradient(w) - p.alpha + link - _next(link) + self.net[:, None] - self.above.pull + self.below.pull
+        flow = coupling * shift
+        cap_miss = (bought.value + sold.value).sum(axis=1) - self.turnover + self.slack.pull / self.slack_curve
+        answer = (self.split * (self.easy_b * slope_b + self.easy_s * slope_s) - self.lean * shift).sum(axis=1)
+        dw, dcap, dnet = self._bordered(
+            -(slope + flow - _next(flow)), np.where(self.capped, answer - cap_miss, 0.0), self.total - w.sum(axis=1)
+        )
+        dlink = coupling * (np.diff(dw, axis=0, prepend=0.0) + shift) + self.lean * dcap[:, None]
+        # Where nothing is traded the coupling makes multipliers of the rounding in dw; what that leaves of the slope is
+        # taken out again, with the change of the multiplier kept by itself.
+        for _ in range(2):
+            rest = slope + self.matrix.pull(dw) + dlink - _next(dlink) + dnet[:, None]
+            more, more_cap, more_net = self._bordered(-rest, np.zeros_like(dcap), self.total - (w + dw).sum(axis=1))
+            dlink += coupling * np.diff(more, axis=0, prepend=0.0) + self.lean * more_cap[:, None]
+            dw, dcap, dnet = dw + more, dcap + more_cap, dnet + more_net
+        bought.follow(self.easy_b * (dlink - slope_b - dcap[:, None]))
+        sold.follow(self.easy_s * (-dlink - slope_s - dcap[:, None]))
+        self.above.follow(dw)
+        self.below.follow(-dw)
+        self.slack.follow((self.slack.pull - self.slack.multiplier - dcap) / self.slack_curve)
+        return dw, dlink, dnet
+
+    def proven(self) -> _Found:
+        """The plan with trades that are nothing made nothing, and the best bound from these multipliers."""
+        p, w, bought, sold = self.p, self.w, self.bought, self.sold
+        cap = self.slack.multiplier
+        idle = bought.exists & (bought.value < bought.multiplier) & (sold.value < sold.multiplier)
+        idle &= (np.abs(bought.value - sold.value) < 1e-4) & (p.buy + p.sell > 0.0)
+        plan, trades = _settled(p, w, idle)
+
+        def best_bound(link: FloatArray, net: FloatArray) -> float:
+            nearest = p.nearest_marginal(trades, link, cap)
+            return max(p.lower_bound(at, by, net, cap) for at in (plan, w) for by in (link, nearest))
+
+        bound = best_bound(self.link, self.net)
+        if AIM < (p.objective(plan, trades) - bound) / p.size(plan, trades) < 1e-3:
+            free = (self.above.value > self.above.multiplier) & (self.below.value > self.below.multiplier)
+            for give in (idle, bought.exists):
+                bound = max(bound, best_bound(*_reconciled(p, w, self.link, self.net, free, give)))
+        return _Found(plan, trades, bound, 0)
 
 
 def _reconciled(
