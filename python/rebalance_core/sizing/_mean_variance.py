@@ -67,11 +67,11 @@ class MeanVariance:
 
     Examples
     --------
-    >>> rule = MeanVariance(covariance=[[0.36, 0.40], [0.40, 0.64]], alpha=[0.15, 0.25], risk_aversion=2,
+    >>> rule = MeanVariance(covariance=[[0.36, 0.24], [0.24, 0.64]], alpha=[0.15, 0.30], risk_aversion=2,
     ...                     horizon_years=0.25, cost_buy=0.0005, cost_sell=0.0005, lower=0.0, upper=1.0)
-    >>> rule.update([0.5, 0.5]).trades.round(4), rule.weights.round(4)
-    (array([-0.1979,  0.1979]), array([0.3021, 0.6979]))
-    >>> rule.update([0.31, 0.69]).trades  # closer than the trade is worth
+    >>> rule.update([0.6, 0.4]).trades.round(4), rule.weights.round(4)
+    (array([ 0.0212, -0.0212]), array([0.6212, 0.3788]))
+    >>> rule.update([0.625, 0.375]).trades  # closer than a trade is worth
     array([0., 0.])
     """
 
@@ -137,7 +137,8 @@ class MeanVariance:
     @property
     def weights(self) -> FloatArray:
         """After the trades of the last update, shape (n,)."""
-        return np.asarray(self._values["weights"] + self.result.trades)
+        trades = self.result.trades
+        return np.asarray(self._values["weights"] + trades)
 
     def update(self, weights: Any = None, **changes: Any) -> RebalanceResult:
         """The trades that are worth their cost, from these weights.

@@ -17,8 +17,10 @@ from ._rebalance import RebalanceResult, rebalance, split_covariance
 
 __all__ = ["MultiPeriodResult", "multi_period"]
 
-#: Proven relative gap to which the walk goes on, and the one that a plan needs to be called solved.
-AIM = 1e-9
+#: Proven relative gap that is as good as none, the one that is good enough where the next steps do not halve it, and the
+#: one that a plan needs to be called solved.
+AIM = 1e-13
+ENOUGH = 1e-9
 SOLVED = 1e-7
 MAX_STEPS = 120
 
@@ -131,10 +133,10 @@ def multi_period(
 
     Examples
     --------
-    >>> plan = multi_period([0.0, 0.0], alphas=[[0.002, -0.002], [0.001, -0.001], [0.0005, -0.0005]], specific_var=0.02,
-    ...                     cost_buy=0.0002, cost_sell=0.0002, impact=0.001, lower=-1.0, upper=1.0)
+    >>> plan = multi_period([0.7, 0.3], [0.4, 0.6], steps=4, specific_var=0.04, risk_aversion=2, cost_buy=0.0005,
+    ...                     cost_sell=0.0005, impact=0.02, lower=0.0, upper=1.0)
     >>> plan.trades[:, 0].round(4), plan.status.name
-    (array([0.0516, 0.0048, 0.    ]), 'solved')
+    (array([-0.211 , -0.0493, -0.0136, -0.0022]), 'solved')
     """
     given = {
         "targets": 0.0 if targets is None else targets, "alphas": alphas, "cost_buy": cost_buy, "cost_sell": cost_sell,
@@ -142,8 +144,8 @@ def multi_period(
     }  # fmt: skip
     by_step = {"risk_aversion": risk_aversion, "turnover": np.inf if turnover is None else turnover, "budget": budget}
     start = numbers(weights, "weights")
-    if start.ndim != 1 or not len(start):
-        raise ValueError(f"weights must have shape (n,) with n at least 1, got {start.shape}")
+    if np.ndim(weights) != 1 or not len(start):
+        raise ValueError(f"weights must have shape (n,) with n at least 1, got {np.shape(weights)}")
     n = len(start)
     h = _steps(steps, n, {**given, **by_step, "covariance": covariance})
     columns = {name: _column(name, value, h, n) for name, value in given.items()}
@@ -610,7 +612,7 @@ def _walk(p: _Problem) -> _Found:
     """The best plan that a bound was proven for."""
     walk = _Walk(p)
     best, best_gap, stalled, steps = walk.proven(), np.inf, 0, 0
-    while steps < MAX_STEPS and stalled < 8 and best_gap > AIM:
+    while steps < MAX_STEPS and best_gap > AIM and stalled < (8 if best_gap > ENOUGH else 1):
         try:
             walk.step()
         except np.linalg.LinAlgError:
@@ -761,7 +763,7 @@ class _Walk:
             return max(p.lower_bound(at, by, net, cap) for at in (plan, w) for by in (link, nearest))
 
         bound = best_bound(self.link, self.net)
-        if AIM < (p.objective(plan, trades) - bound) / p.size(plan, trades) < 1e-3:
+        if ENOUGH < (p.objective(plan, trades) - bound) / p.size(plan, trades) < 1e-3:
             free = (self.above.value > self.above.multiplier) & (self.below.value > self.below.multiplier)
             for give in (idle, bought.exists):
                 bound = max(bound, best_bound(*_reconciled(p, w, self.link, self.net, free, give)))
