@@ -80,7 +80,9 @@ def slow(d: dict[str, Any], h: int) -> tuple[np.ndarray, float, bool]:
     for end, sign in (("lower", 1.0), ("upper", -1.0)):
         rows.append({"type": "ineq", "fun": lambda z, e=end, s=sign: (s * (plan(z) - d[e])).ravel()})
     if d.get("turnover") is not None:
-        rows.append({"type": "ineq", "fun": lambda z: np.broadcast_to(d["turnover"], h) - z.reshape(2, h, n).sum(axis=(0, 2))})
+        rows.append(
+            {"type": "ineq", "fun": lambda z: np.broadcast_to(d["turnover"], h) - z.reshape(2, h, n).sum(axis=(0, 2))}
+        )
     found = optimize.minimize(
         value, np.full(2 * h * n, 1e-3), method="SLSQP", bounds=[(0, None)] * (2 * h * n), constraints=rows,
         options={"ftol": 1e-12, "maxiter": 500},
@@ -202,7 +204,9 @@ def test_quadratic_costs_are_one_linear_system():
         lower=-np.inf, upper=np.inf,
     )  # fmt: skip
     assert plan.status is SolveStatus.solved
-    np.testing.assert_allclose(plan.weights, expected, atol=1e-6)  # a gap of 1e-9 is 3e-5 of a weight; far less is found
+    np.testing.assert_allclose(
+        plan.weights, expected, atol=1e-6
+    )  # a gap of 1e-9 is 3e-5 of a weight; far less is found
     assert plan.objective == pytest.approx(objective({
         "weights": start, "targets": targets, "alphas": alphas, "loadings": root, "factor_cov": np.full(n, 0.04 / n),
         "specific_var": 0.0, "risk_aversion": g, "cost_buy": 0.0, "cost_sell": 0.0, "impact_quadratic": c,
@@ -282,10 +286,27 @@ def test_ruinous_cost_makes_no_trade():
 
 def test_a_cap_is_worked_through_in_pieces():
     """A cost-free way of 0.4 a step, in 0.1 a step."""
-    plan = multi_period([0.9, 0.1], [0.5, 0.5], steps=6, specific_var=1.0, cost_buy=0.0, cost_sell=0.0, lower=0.0, upper=1.0, turnover=0.2)
+    plan = multi_period(
+        [0.9, 0.1],
+        [0.5, 0.5],
+        steps=6,
+        specific_var=1.0,
+        cost_buy=0.0,
+        cost_sell=0.0,
+        lower=0.0,
+        upper=1.0,
+        turnover=0.2,
+    )
     np.testing.assert_allclose(plan.trades[:, 0], [-0.1, -0.1, -0.1, -0.1, 0.0, 0.0], atol=1e-6)
     one_off = multi_period(
-        [0.9, 0.1], [0.5, 0.5], specific_var=1.0, cost_buy=0.0, cost_sell=0.0, lower=0.0, upper=1.0, turnover=[0.0, np.inf, 0.0]
+        [0.9, 0.1],
+        [0.5, 0.5],
+        specific_var=1.0,
+        cost_buy=0.0,
+        cost_sell=0.0,
+        lower=0.0,
+        upper=1.0,
+        turnover=[0.0, np.inf, 0.0],
     )
     np.testing.assert_allclose(one_off.trades[:, 0], [0.0, -0.4, 0.0], atol=1e-6)
 
@@ -334,14 +355,23 @@ def test_bounds_without_room_hold_an_asset():
 
 def test_infinite_bounds_count_as_far_away():
     d = {**GOOD, "specific_var": [0.01, 0.0], "risk_aversion": 5.0}
-    far, near = multi_period(**{**d, "lower": -np.inf, "upper": np.inf}), multi_period(**{**d, "lower": -9.0, "upper": 9.0})
+    far, near = (
+        multi_period(**{**d, "lower": -np.inf, "upper": np.inf}),
+        multi_period(**{**d, "lower": -9.0, "upper": 9.0}),
+    )
     assert far.status is near.status is SolveStatus.solved
     assert far.objective == pytest.approx(near.objective, rel=1e-8)
 
 
 def test_without_risk_or_bounds_there_is_no_plan():
     plan = multi_period(
-        [0.5, 0.5], alphas=[[0.1, 0.0]] * 2, specific_var=0.0, cost_buy=0.001, cost_sell=0.001, lower=-np.inf, upper=np.inf
+        [0.5, 0.5],
+        alphas=[[0.1, 0.0]] * 2,
+        specific_var=0.0,
+        cost_buy=0.001,
+        cost_sell=0.001,
+        lower=-np.inf,
+        upper=np.inf,
     )
     assert plan.status is SolveStatus.iteration_limit
     assert "there may be no optimum" in plan.message
@@ -380,7 +410,10 @@ def test_rows_that_cannot_hold_together_are_named_and_moved():
     [
         ({"weights": [0.5, np.nan]}, r"weights\[1\] must be a number, got nan"),
         ({"weights": 0.5}, r"weights must have shape \(n,\) with n at least 1"),
-        ({"targets": [[0.4, 0.6, 0.0]] * 2}, r"targets must be one number, or shape \(2,\) or \(2, 2\), got shape \(2, 3\)"),
+        (
+            {"targets": [[0.4, 0.6, 0.0]] * 2},
+            r"targets must be one number, or shape \(2,\) or \(2, 2\), got shape \(2, 3\)",
+        ),
         ({"alphas": [[0.0, 0.1]] * 3}, r"alphas is for 3 steps, but targets for 2"),
         ({"steps": 4}, r"targets is for 2 steps, but steps for 4"),
         ({"steps": 0}, r"steps must be a whole number of at least 1, got 0"),
@@ -406,7 +439,9 @@ def test_bad_input_is_named(changes, message):
 
 def test_bad_covariance_is_named():
     d = {key: value for key, value in GOOD.items() if key not in ("loadings", "factor_cov", "specific_var")}
-    with pytest.raises(ValueError, match=r"covariance must be positive semidefinite: the correlations have the eigenvalue"):
+    with pytest.raises(
+        ValueError, match=r"covariance must be positive semidefinite: the correlations have the eigenvalue"
+    ):
         multi_period(**d, covariance=[np.eye(2), [[0.04, 0.05], [0.05, 0.04]]])
     with pytest.raises(TypeError, match="give covariance or loadings, factor_cov, specific_var, not both"):
         multi_period(**GOOD, covariance=np.eye(2))

@@ -207,7 +207,12 @@ class MeanVariance:
 
     def __getstate__(self) -> dict[str, Any]:
         start = None if self._result is None else self._result.multipliers
-        return {"underlyings": self.underlyings, "values": self._values, "factors": self._solver.n_factors, "start": start}
+        return {
+            "underlyings": self.underlyings,
+            "values": self._values,
+            "factors": self._solver.n_factors,
+            "start": start,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """As it was, solved again from the multipliers that it had."""
@@ -231,7 +236,9 @@ def _length(risk: dict[str, Any], alpha: Any, underlyings: Sequence[str] | None 
     for value in (underlyings, risk.get("covariance"), risk.get("loadings"), risk.get("specific_var"), alpha):
         if value is not None and np.ndim(value):
             return len(value)
-    raise ValueError("the number of assets is not known: give specific_var or alpha one number for each, or underlyings")
+    raise ValueError(
+        "the number of assets is not known: give specific_var or alpha one number for each, or underlyings"
+    )
 
 
 def _kept(value: Any) -> Any:

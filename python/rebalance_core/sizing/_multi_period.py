@@ -147,7 +147,7 @@ def multi_period(
     if np.ndim(weights) != 1 or not len(start):
         raise ValueError(f"weights must have shape (n,) with n at least 1, got {np.shape(weights)}")
     n = len(start)
-    h = _steps(steps, n, {**given, **by_step, "covariance": covariance})
+    h = _steps(steps, {**given, **by_step, "covariance": covariance})
     columns = {name: _column(name, value, h, n) for name, value in given.items()}
     rows = {name: _row(name, value, h) for name, value in by_step.items()}
     bounds = {name: _column(name, value, 1, n)[0] for name, value in (("lower", lower), ("upper", upper))}
@@ -215,7 +215,7 @@ def multi_period(
 # --- what was given ---
 
 
-def _steps(steps: int | None, n: int, given: dict[str, Any]) -> int:
+def _steps(steps: int | None, given: dict[str, Any]) -> int:
     """H: as given, or the rows that arguments have for each step."""
     asked = {"steps": int(steps)} if steps is not None else {}
     if steps is not None and (steps != int(steps) or steps < 1):
@@ -225,7 +225,9 @@ def _steps(steps: int | None, n: int, given: dict[str, Any]) -> int:
         if value is not None and np.ndim(value) == extra:
             asked[name] = len(value)
     if not asked:
-        raise ValueError("the number of steps is not known: give steps, or targets or alphas with one row for each step")
+        raise ValueError(
+            "the number of steps is not known: give steps, or targets or alphas with one row for each step"
+        )
     first, h = next(iter(asked.items()))
     for name, rows in asked.items():
         if rows != h:
@@ -599,7 +601,7 @@ class _Matrix:
 
     def solve(self, b: FloatArray) -> FloatArray:
         x = self._once(b)
-        return x + self._once(b - self.times(x))
+        return np.asarray(x + self._once(b - self.times(x)))
 
 
 def _next(y: FloatArray) -> FloatArray:
@@ -724,11 +726,22 @@ class _Walk:
         p, w, link, bought, sold = self.p, self.w, self.link, self.bought, self.sold
         cap = self.slack.multiplier[:, None]
         coupling = self.matrix.coupling
-        slope_b = p.buy + 1.5 * p.impact * np.sqrt(bought.value) + p.impact_quadratic * bought.value + cap - link - bought.pull
-        slope_s = p.sell + 1.5 * p.impact * np.sqrt(sold.value) + p.impact_quadratic * sold.value + cap + link - sold.pull
+        slope_b = (
+            p.buy
+            + 1.5 * p.impact * np.sqrt(bought.value)
+            + p.impact_quadratic * bought.value
+            + cap
+            - link
+            - bought.pull
+        )
+        slope_s = (
+            p.sell + 1.5 * p.impact * np.sqrt(sold.value) + p.impact_quadratic * sold.value + cap + link - sold.pull
+        )
         miss = np.where(self.split, bought.value - sold.value - p.trades(w), 0.0)
         shift = np.where(self.split, self.easy_b * slope_b - self.easy_s * slope_s - miss, 0.0)
-        slope = p.risk_gradient(w) - p.alpha + link - _next(link) + self.net[:, None] - self.above.pull + self.below.pull
+        slope = (
+            p.risk_gradient(w) - p.alpha + link - _next(link) + self.net[:, None] - self.above.pull + self.below.pull
+        )
         flow = coupling * shift
         cap_miss = (bought.value + sold.value).sum(axis=1) - self.turnover + self.slack.pull / self.slack_curve
         answer = (self.split * (self.easy_b * slope_b + self.easy_s * slope_s) - self.lean * shift).sum(axis=1)
@@ -805,7 +818,9 @@ def _settled(p: _Problem, w: FloatArray, idle: npt.NDArray[np.bool_]) -> tuple[F
         # What the total misses goes to trades that have room, the largest first.
         miss = float(p.total[t] - now.sum())
         for moving in (~still, still):
-            now, miss = _filled(now, miss, np.where(moving, (p.upper - now) if miss > 0.0 else (now - p.lower), 0.0), before)
+            now, miss = _filled(
+                now, miss, np.where(moving, (p.upper - now) if miss > 0.0 else (now - p.lower), 0.0), before
+            )
         # What the cap is exceeded by comes off purchases and sales alike.
         over = float(np.abs(now - before).sum() - p.turnover[t])
         if over > 0.0:
