@@ -189,12 +189,17 @@ def _tidied(stub: str, members: list[str]) -> str:
     stub = re.sub(r"^([A-Z]+): tuple = ", r"\1: tuple[str, ...] = ", stub, flags=re.MULTILINE)
     stub = stub.replace("typing.ClassVar[dict]", "typing.ClassVar[dict[str, float]]")
     head, _, rest = stub.partition("class RowStatus(enum.IntEnum):\n")
-    doc, _, rest = rest.partition("class Greeks:")
+    doc, _, rest = rest.partition("\nclass ")
     members = [member for member in members if member]
     first = min(member.partition(" ")[0] for member in members)  # the generator sorts them
     doc = doc[: doc.index(f"    {first}:")] + "".join(f"    {member}\n" for member in members)
+    # the other enum: its values stand in its header
+    header = (ROOT / "cpp/include/rebalance/sizing/solve_status.hpp").read_text()
+    values = dict(re.findall(r"^  (\w+) = (\d+),", header, flags=re.MULTILINE))
+    rest = re.sub(r"    @classmethod\n    def __new__\(cls, value\):.*?\n(?=class )", "", rest, flags=re.DOTALL)
+    rest = re.sub(r"(\w+): typing.ClassVar\[SolveStatus\]", lambda m: f"{m[1]} = {values[m[1]]}", rest)
     made_by = "# Made by `nox -s stubs -- --write` from the compiled module.\n"
-    return f"{made_by}{head}class RowStatus(enum.IntEnum):\n{doc}\nclass Greeks:{rest}"
+    return f"{made_by}{head}class RowStatus(enum.IntEnum):\n{doc}\nclass {rest}"
 
 
 def _cpp_files() -> list[str]:

@@ -31,7 +31,9 @@ def problem(m: int, seed: int = 3) -> Problem:
     unit = np.array([1.0, 2e-5, 60.0, 0.3])
     moneyness, years = random.uniform(-2, 2, m), random.uniform(0.05, 1, m)
     bell = np.exp(-0.5 * moneyness**2)
-    greeks = unit[:, None] * np.array([0.5 - moneyness / 5, bell / np.sqrt(years), bell * np.sqrt(years), moneyness * bell])
+    greeks = unit[:, None] * np.array(
+        [0.5 - moneyness / 5, bell / np.sqrt(years), bell * np.sqrt(years), moneyness * bell]
+    )
     spread = random.uniform(0.5, 1.5, m)
     return {
         "greeks": greeks,
@@ -96,7 +98,7 @@ def daqp(p: Problem) -> Work:
 def piqp(p: Problem) -> Work:
     import piqp
 
-    H, f, u = programme(p)
+    _H, f, _u = programme(p)
     none, empty = np.zeros((0, len(f))), np.zeros(0)
 
     def made() -> Any:
@@ -156,7 +158,7 @@ def proxqp(p: Problem) -> Work:
     kept = made()
 
     def again(q: Problem) -> np.ndarray:
-        H, f, u = programme(q)
+        H, f, _u = programme(q)
         kept.update(H=H, g=f)
         kept.solve()
         return trades_of(kept.results.x)

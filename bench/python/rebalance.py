@@ -264,7 +264,7 @@ PEERS: dict[str, Callable[[Problem], Work]] = {
     "PIQP, sparse": piqp,
     "OSQP, 1e-6": osqp,
     "Clarabel": clarabel,
-    "cvxportfolio's cvxpy programme": cvxpy_of_cvxportfolio,
+    "cvxpy, as cvxportfolio builds it": cvxpy_of_cvxportfolio,
 }
 
 

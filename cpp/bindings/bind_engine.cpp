@@ -71,12 +71,15 @@ Action action_named(const std::string& name) {
                         "'; the actions are: target, edge, band, or a fraction between 0 and 1");
 }
 
+/// Per underlying: rows, penalty, limit, max_size.
+using GreekHedges = std::vector<std::tuple<ArrayLike, ArrayLike, ArrayLike, ArrayLike>>;
+
 std::unique_ptr<BoundEngine> make_engine(std::shared_ptr<Book> book, std::shared_ptr<Market> market,
                                          const py::typing::Dict<py::str, Floats>& targets, Trigger trigger,
                                          const ArrayLike& hedge, const ArrayLike& reduce_only,
                                          const std::string& action, double fraction, double risk_aversion,
                                          double horizon_years, const ArrayLike& vol, Nanos clock_step_ns,
-                                         Nanos max_age_ns) {
+                                         Nanos max_age_ns, const GreekHedges& greek_hedges) {
   const std::size_t n = book->instruments()->n_underlyings();
   EngineSettings s;
   s.clock_step_ns = clock_step_ns;
@@ -86,6 +89,14 @@ std::unique_ptr<BoundEngine> make_engine(std::shared_ptr<Book> book, std::shared
   s.cost_gate = {risk_aversion, horizon_years, optional_column(vol, "vol", n)};
   s.hedge = ArrayColumn<std::int32_t>(hedge, "hedge", NPY_INT32).copy();
   s.reduce_only = ArrayColumn<std::uint8_t>(reduce_only, "reduce_only", NPY_UINT8).copy();
+  for (const auto& [instruments, penalty, limit, max_size] : greek_hedges) {
+    GreekHedge hedge_of;
+    hedge_of.instruments = ArrayColumn<std::int32_t>(instruments, "instruments", NPY_INT32).copy();
+    hedge_of.penalty = ArrayColumn<double>(penalty, "penalty", NPY_DOUBLE).copy();
+    hedge_of.limit = ArrayColumn<double>(limit, "limit", NPY_DOUBLE).copy();
+    hedge_of.max_size = ArrayColumn<double>(max_size, "max_size", NPY_DOUBLE).copy();
+    s.greek_hedges.push_back(std::move(hedge_of));
+  }
   auto bound = std::make_unique<BoundEngine>();
   bound->engine = std::make_shared<Engine>(std::move(book), std::move(market), make_targets(targets, n),
                                            std::move(trigger), std::move(s));
@@ -231,6 +242,13 @@ void bind_plan(py::module_& m) {
   per_underlying("_reasons", offsetof(UnderlyingPlan, reasons), std::uint64_t{});
   per_underlying("_outcome", offsetof(UnderlyingPlan, outcome), std::uint8_t{});
   per_underlying("_status", offsetof(UnderlyingPlan, status), std::uint8_t{});
+  constexpr std::size_t kHedge = offsetof(UnderlyingPlan, hedge);
+  per_underlying("_hedge_status", kHedge + offsetof(HedgeReport, status), std::uint8_t{});
+  per_underlying("_hedge_risk_before", kHedge + offsetof(HedgeReport, risk_before), double{});
+  per_underlying("_hedge_risk_after", kHedge + offsetof(HedgeReport, risk_after), double{});
+  per_underlying("_hedge_binding", kHedge + offsetof(HedgeReport, binding), std::uint64_t{});
+  per_underlying("_hedge_next_best", kHedge + offsetof(HedgeReport, next_best), std::int64_t{});
+  per_underlying("_hedge_next_best_excess", kHedge + offsetof(HedgeReport, next_best_excess), double{});
   plan.def_property_readonly(
       "row_status", [](const py::object& self) { return view(self, plan_of(self).row_status); },
       "RowStatus of every instrument, as uint8.");
@@ -270,7 +288,7 @@ void bind_engine(py::module_& m) {
   engine.def(py::init(&make_engine), py::arg("book"), py::arg("market"), py::arg("targets"), py::arg("trigger"),
              py::kw_only(), py::arg("hedge"), py::arg("reduce_only"), py::arg("action"), py::arg("fraction"),
              py::arg("risk_aversion"), py::arg("horizon_years"), py::arg("vol"), py::arg("clock_step_ns"),
-             py::arg("max_age_ns"));
+             py::arg("max_age_ns"), py::arg("greek_hedges"));
   engine.def(
       "tick", &tick, py::arg("now_ns"),
       "One look at the market: exposures, drift, trades and why.\n\n"

@@ -1,6 +1,7 @@
 /// The hedge optimum: one call, or a solver that stays warm.
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
+#include <pybind11/typing.h>
 
 #include <algorithm>
 #include <exception>
@@ -118,7 +119,8 @@ std::string message(const HedgeResult& result) {
   }
   const auto list = [](const std::vector<std::string>& parts) {
     std::string text;
-    for (std::size_t i = 0; i < parts.size(); ++i) text += (i == 0 ? "" : i + 1 == parts.size() ? " and " : ", ") + parts[i];
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      text += (i == 0 ? "" : i + 1 == parts.size() ? " and " : ", ") + parts[i];
     return text;
   };
   std::string text = list(clash) + (clash.size() > 1 ? " cannot hold together" : " cannot hold") +
@@ -130,9 +132,9 @@ std::string repr(const HedgeResult& result) {
   const HedgeSolution& s = result.solution;
   const auto traded = std::count_if(s.trades.begin(), s.trades.end(), [](double x) { return x != 0.0; });
   std::string text = "HedgeResult(" + std::string(to_string(s.status)) + ": risk " + short_number(s.risk_before) +
-                     " -> " + short_number(s.risk) + ", cost " + short_number(s.cost) + ", " +
-                     std::to_string(traded) + " of " + std::to_string(s.trades.size()) + " instruments traded, " +
-                     std::to_string(s.iterations) + " iterations";
+                     " -> " + short_number(s.risk) + ", cost " + short_number(s.cost) + ", " + std::to_string(traded) +
+                     " of " + std::to_string(s.trades.size()) + " instruments traded, " + std::to_string(s.iterations) +
+                     " iterations";
   const std::string why = message(result);
   return text + (why.empty() ? "" : "; " + why) + ")";
 }
@@ -236,8 +238,11 @@ HedgeResult solve_lots(HedgeSolver& solver, const ArrayLike& lot_size, const Arr
   return {solver.solve_lots({lots, least, held, tickets, max_trades, max_nodes})};
 }
 
-/// Many books: the same instruments, costs and bounds, each with exposures and, if three-dimensional, Greeks of its own.
-py::tuple hedge_many(const ArrayLike& greeks, const ArrayLike& exposure, const ArrayLike& penalty,
+/// Many books: the same instruments, costs and bounds, each with exposures and, if three-dimensional, Greeks of its
+/// own.
+using HedgedBooks = py::typing::Tuple<Floats, Floats, Floats, Floats, Bytes>;
+
+HedgedBooks hedge_many(const ArrayLike& greeks, const ArrayLike& exposure, const ArrayLike& penalty,
                      const ArrayLike& cost_buy, const ArrayLike& cost_sell, const ArrayLike& impact,
                      const ArrayLike& lower, const ArrayLike& upper, const py::object& limit, int threads) {
   const py::object all_greeks = as_array(greeks, "greeks", NPY_DOUBLE);
@@ -307,11 +312,11 @@ py::tuple hedge_many(const ArrayLike& greeks, const ArrayLike& exposure, const A
   for (const std::exception_ptr& failure : failed) {
     if (failure) std::rethrow_exception(failure);
   }
-  return py::make_tuple(trades, objective, cost, residual, status);
+  return py::reinterpret_steal<HedgedBooks>(py::make_tuple(trades, objective, cost, residual, status).release());
 }
 
 template <class T>
-auto column_of(std::vector<T> HedgeSolution::*member) {
+auto column_of(std::vector<T> HedgeSolution::* member) {
   return [member](const py::object& self) { return view(self, self.cast<const HedgeResult&>().solution.*member); };
 }
 
@@ -324,8 +329,9 @@ void bind_hedge(py::module_& m) {
       .def_property_readonly("marginal", column_of(&HedgeSolution::marginal),
                              "What one more contract would add to the risk, limits and rows priced in: (m,). An "
                              "instrument is left alone while -cost_buy <= marginal <= cost_sell.")
-      .def_property_readonly("limit_price", column_of(&HedgeSolution::limit_price),
-                             "What one more unit of each limit would save: (k,); < 0 where the exposure stands at -limit.")
+      .def_property_readonly(
+          "limit_price", column_of(&HedgeSolution::limit_price),
+          "What one more unit of each limit would save: (k,); < 0 where the exposure stands at -limit.")
       .def_property_readonly("row_use", column_of(&HedgeSolution::row_use), "What the trades use of each row: (r,).")
       .def_property_readonly("row_price", column_of(&HedgeSolution::row_price),
                              "What one more unit of row_upper would save, or < 0 one less of row_lower: (r,).")
@@ -337,8 +343,9 @@ void bind_hedge(py::module_& m) {
       .def_property_readonly("cost", [](const HedgeResult& r) { return r.solution.cost; })
       .def_property_readonly("risk", [](const HedgeResult& r) { return r.solution.risk; })
       .def_property_readonly("risk_before", [](const HedgeResult& r) { return r.solution.risk_before; })
-      .def_property_readonly("gap", [](const HedgeResult& r) { return r.solution.gap; },
-                             "How far the objective can be from the best there is; NaN unless solved.")
+      .def_property_readonly(
+          "gap", [](const HedgeResult& r) { return r.solution.gap; },
+          "How far the objective can be from the best there is; NaN unless solved.")
       .def_property_readonly("status", [](const HedgeResult& r) { return r.solution.status; })
       .def_property_readonly("iterations", [](const HedgeResult& r) { return r.solution.iterations; })
       .def_property_readonly("message", &message, "What stood in the way; empty if nothing did.")
@@ -382,8 +389,8 @@ void bind_hedge(py::module_& m) {
            py::arg("max_nodes") = 1000, kSolveLotsDoc)
       .def("__repr__", [](const HedgeSolver& self) {
         return "HedgeSolver(n_greeks=" + std::to_string(self.n_greeks()) +
-               ", n_instruments=" + std::to_string(self.n_instruments()) +
-               ", n_rows=" + std::to_string(self.n_rows()) + ")";
+               ", n_instruments=" + std::to_string(self.n_instruments()) + ", n_rows=" + std::to_string(self.n_rows()) +
+               ")";
       });
 }
 

@@ -121,7 +121,7 @@ class UpdateReader {
   RebalanceUpdate update_;
 };
 
-void update(BoundRebalanceSolver& self, const py::kwargs& values) {
+void update(BoundRebalanceSolver& self, const py::KWArgs<py::object>& values) {
   UpdateReader reader(self.solver().n_assets(), self.solver().n_factors());
   for (const auto& [name, value] : values) {
     Py_ssize_t length = 0;

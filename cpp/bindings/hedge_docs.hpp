@@ -57,8 +57,8 @@ Short ten calls: gamma and vega from two options, delta from the perpetual.
 >>> greeks = [[0.4465, -0.3129, 1.0], [4.256e-5, 2.511e-5, 0.0], [6800.7, 8617.2, 0.0]]
 >>> result = sizing.hedge(greeks, [-3.34, -3.846e-4, -62596.7], [2e4, 1e13, 1e-3], cost_buy=[9.0, 9.0, 15.0],
 ...                       cost_sell=[9.0, 9.0, 15.0], lower=-20, upper=20)
->>> result.status.name, np.round(result.trades, 2) + 0.0
-('solved', array([ 7.86,  1.07, -0.  ]))
+>>> result.status.name, np.round(result.trades, 2)
+('solved', array([ 8.89,  0.25, -0.55]))
 )";
 
 inline constexpr const char* kHedgeManyDoc = R"(The hedge optimum of many books in one call.

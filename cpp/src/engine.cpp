@@ -38,6 +38,38 @@ void check_length(const char* name, std::size_t got, std::size_t wanted) {
                               std::to_string(wanted) + " underlyings");
 }
 
+void check_greek_hedge(GreekHedge& h, const Instruments& in, std::size_t u, Numeraire numeraire) {
+  const std::size_t m = h.instruments.size();
+  if (m == 0) return;
+  const std::string of = "hedge of " + in.columns().underlyings[u];
+  for (std::size_t i = 0; i < m; ++i) {
+    const auto row = static_cast<std::size_t>(h.instruments[i]);
+    if (h.instruments[i] < 0 || row >= in.size()) {
+      throw std::invalid_argument(of + ": instrument " + std::to_string(h.instruments[i]) + ", but there are " +
+                                  std::to_string(in.size()));
+    }
+    const std::string& symbol = in.columns().symbol[row];
+    if (static_cast<std::size_t>(in.columns().underlying[row]) != u) {
+      throw std::invalid_argument(of + ": '" + symbol + "' is on " +
+                                  in.columns().underlyings[static_cast<std::size_t>(in.columns().underlying[row])]);
+    }
+    if (numeraire == Numeraire::coin && in.kind(row) == Kind::spot) {
+      throw std::invalid_argument(of + ": '" + symbol + "' is a spot holding, which has no delta in coin");
+    }
+    if (std::count(h.instruments.begin(), h.instruments.end(), h.instruments[i]) > 1) {
+      throw std::invalid_argument(of + ": '" + symbol + "' is named twice");
+    }
+  }
+  if (h.max_size.empty()) h.max_size.assign(m, HUGE_VAL);
+  if (h.max_size.size() != m) {
+    throw std::invalid_argument(of + ": max_size has " + std::to_string(h.max_size.size()) +
+                                " entries, but there are " + std::to_string(m) + " instruments");
+  }
+  for (const double most : h.max_size) {
+    if (!(most >= 0.0)) throw std::invalid_argument(of + ": max_size must be at least 0, got " + std::to_string(most));
+  }
+}
+
 void check_settings(EngineSettings& s, const Instruments& in, Numeraire numeraire) {
   const std::size_t n = in.n_underlyings();
   if (s.clock_step_ns < 0)
@@ -74,6 +106,9 @@ void check_settings(EngineSettings& s, const Instruments& in, Numeraire numerair
                                   "quote numeraire");
     }
   }
+  if (s.greek_hedges.empty()) s.greek_hedges.resize(n);
+  check_length("greek_hedges", s.greek_hedges.size(), n);
+  for (std::size_t u = 0; u < n; ++u) check_greek_hedge(s.greek_hedges[u], in, u, numeraire);
   CostGate& gate = s.cost_gate;
   if (std::isnan(gate.risk_aversion) || gate.risk_aversion < 0.0 || std::isnan(gate.horizon_years) ||
       gate.horizon_years < 0.0) {
@@ -128,7 +163,34 @@ Engine::Engine(std::shared_ptr<Book> book, std::shared_ptr<Market> market, Targe
   trigger_rows_.assign(n, {});
   weight_trades_.reserve(n);
   plan_.underlyings.assign(n, {});
-  plan_.trades.reserve(n);
+  std::size_t most_trades = n;
+  hedge_work_.resize(n);
+  for (std::size_t u = 0; u < n; ++u) {
+    const GreekHedge& h = settings_.greek_hedges[u];
+    const std::size_t m = h.instruments.size();
+    if (m == 0) continue;
+    hedge_work_[u].emplace(HedgeWork{.solver = sizing::HedgeSolver(kHedgedGreeks, m),
+                                     .greeks = std::vector<double>(kHedgedGreeks * m),
+                                     .cost = std::vector<double>(m),
+                                     .lower = std::vector<double>(m),
+                                     .upper = std::vector<double>(m),
+                                     .size = std::vector<double>(m),
+                                     .premium = std::vector<double>(m),
+                                     .usable = std::vector<std::uint8_t>(m),
+                                     .fixed = std::vector<std::uint8_t>(m),
+                                     .exposure = {},
+                                     .risk_before = 0.0});
+    sizing::HedgeUpdate worth;
+    worth.penalty = h.penalty;
+    worth.limit = h.limit;
+    hedge_work_[u]->solver.update(worth);
+    most_trades += m;
+  }
+  // One contract among slots that count for nothing.
+  one_contract_.assign(7 * kBlockRows + kRemarkSums * kSumLanes, 1.0);
+  std::fill_n(one_contract_.begin(), kBlockRows, 0.0);
+  std::fill_n(one_contract_.begin() + 5 * kBlockRows, 2 * kBlockRows, 0.0);
+  plan_.trades.reserve(most_trades);
   plan_.nodes.assign(in.n_nodes(), {});
   plan_.node_status.assign(in.n_nodes(), RowStatus::not_a_number);
   plan_.row_status.assign(in.size(), RowStatus::not_a_number);
@@ -432,6 +494,7 @@ Outcome Engine::refusal(std::size_t u) const noexcept {
   if (!weight && !delta && std::isnan(targets_.gamma[u]) && std::isnan(targets_.vega[u])) return Outcome::no_target;
   if (weight && !(plan_.equity > 0.0)) return Outcome::no_equity;
   if (!trigger_state_.fired(u)) return Outcome::hold;
+  if (hedges_greeks(u)) return Outcome::trade;
   if (!weight && !delta) return Outcome::not_hedgeable;
   if (settings_.hedge[u] < 0) return Outcome::no_hedge;
   const auto row = static_cast<std::size_t>(settings_.hedge[u]);
@@ -448,6 +511,7 @@ void Engine::size() noexcept {
     p.reasons = trigger_state_.fired(u) ? trigger_state_.reasons(u) : 0;
     p.outcome = refusal(u);
     p.drift_after = p.drift;
+    p.hedge = {};
     if (p.outcome != Outcome::trade || std::isnan(targets_.weight[u])) continue;
     const auto row = static_cast<std::size_t>(settings_.hedge[u]);
     const double notional = contract_notional(*instruments_, row, hedge_price(u));
@@ -466,7 +530,20 @@ void Engine::size() noexcept {
   plan_.equity_after = plan_.equity - plan_.cost;
 }
 
+/// The mark moved by half the spread against the trade, away from the mark to a whole tick.
+double Engine::limit_price(std::size_t row, double price, double half_spread, double size) const noexcept {
+  const double side = size > 0.0 ? 1.0 : -1.0, tick = instruments_->columns().tick_size[row];
+  const double limit = price + side * half_spread;
+  if (!(tick > 0.0)) return limit;
+  // One part in 10^9 of a tick is rounding.
+  return tick * (side > 0.0 ? std::ceil(limit / tick - 1e-9) : std::floor(limit / tick + 1e-9));
+}
+
 void Engine::size_one(std::size_t u, double equity_after) noexcept {
+  if (hedges_greeks(u)) {
+    size_greeks(u);
+    return;
+  }
   UnderlyingPlan& p = plan_.underlyings[u];
   const InstrumentColumns& c = instruments_->columns();
   const bool weight = !std::isnan(targets_.weight[u]);
@@ -518,15 +595,11 @@ void Engine::size_one(std::size_t u, double equity_after) noexcept {
   }
   p.drift_after.of[static_cast<int>(quantity)] = drift_after;
   plan_.cost += cost;
-  const double side = lots.size > 0.0 ? 1.0 : -1.0, tick = c.tick_size[row];
-  double limit = price * (1.0 + side * c.half_spread_bps[row] * 1e-4);
-  // Away from the mark to a whole tick; one part in 10^9 of a tick is rounding.
-  if (tick > 0.0) limit = tick * (side > 0.0 ? std::ceil(limit / tick - 1e-9) : std::floor(limit / tick + 1e-9));
   plan_.trades.push_back({.instrument = settings_.hedge[u],
                           .underlying = static_cast<std::int64_t>(u),
                           .size = lots.size,
                           .price = price,
-                          .limit_price = limit,
+                          .limit_price = limit_price(row, price, price * c.half_spread_bps[row] * 1e-4, lots.size),
                           .notional = lots.size * notional,
                           .cost = cost,
                           .drift_before = drift,

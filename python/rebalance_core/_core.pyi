@@ -33,6 +33,16 @@ class RowStatus(enum.IntEnum):
     nonpositive_penalty = 15
     negative_cost = 16
 
+class SolveStatus(enum.IntEnum):
+    """
+    How an optimisation ended.
+    """
+
+    bad_input = 3
+    infeasible = 1
+    iteration_limit = 2
+    solved = 0
+
 class Greeks:
     """
     Value and derivatives, one number or array each, and a status per row.
@@ -490,6 +500,9 @@ class Engine:
         vol: numpy.typing.ArrayLike,
         clock_step_ns: typing.SupportsInt | typing.SupportsIndex,
         max_age_ns: typing.SupportsInt | typing.SupportsIndex,
+        greek_hedges: collections.abc.Sequence[
+            tuple[numpy.typing.ArrayLike, numpy.typing.ArrayLike, numpy.typing.ArrayLike, numpy.typing.ArrayLike]
+        ],
     ) -> None: ...
     def _row_marks(
         self,
@@ -546,6 +559,18 @@ class Plan:
     def _exposure(self, name: str) -> numpy.typing.NDArray[numpy.float64]: ...
     def _measured(self, quantity: str) -> numpy.typing.NDArray[numpy.float64]: ...
     def _node_exposure(self, name: str) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def _hedge_binding(self) -> numpy.typing.NDArray[numpy.uint64]: ...
+    @property
+    def _hedge_next_best(self) -> numpy.typing.NDArray[numpy.int64]: ...
+    @property
+    def _hedge_next_best_excess(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def _hedge_risk_after(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def _hedge_risk_before(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def _hedge_status(self) -> numpy.typing.NDArray[numpy.uint8]: ...
     @property
     def _outcome(self) -> numpy.typing.NDArray[numpy.uint8]: ...
     @property
@@ -610,6 +635,172 @@ class Plan:
         """
     @property
     def weight(self) -> numpy.typing.NDArray[numpy.float64]: ...
+
+class HedgeResult:
+    """
+    What to trade, what it costs and what it leaves.
+
+    Arrays are read-only views that keep the result alive. ``objective`` = ``risk`` + ``cost``, in quote currency.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def clash(self) -> numpy.typing.NDArray[numpy.uint8]:
+        """
+        1 for the limits and rows that cannot hold together: (k + r,).
+        """
+    @property
+    def cost(self) -> float: ...
+    @property
+    def gap(self) -> float:
+        """
+        How far the objective can be from the best there is; NaN unless solved.
+        """
+    @property
+    def iterations(self) -> int: ...
+    @property
+    def limit_price(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        What one more unit of each limit would save: (k,); < 0 where the exposure stands at -limit.
+        """
+    @property
+    def marginal(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        What one more contract would add to the risk, limits and rows priced in: (m,). An instrument is left alone while -cost_buy <= marginal <= cost_sell.
+        """
+    @property
+    def message(self) -> str:
+        """
+        What stood in the way; empty if nothing did.
+        """
+    @property
+    def objective(self) -> float: ...
+    @property
+    def relaxation(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        By how much each limit, then each row, had to be exceeded: (k + r,).
+        """
+    @property
+    def residual(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Exposures afterwards: (k,).
+        """
+    @property
+    def risk(self) -> float: ...
+    @property
+    def risk_before(self) -> float: ...
+    @property
+    def row_price(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        What one more unit of row_upper would save, or < 0 one less of row_lower: (r,).
+        """
+    @property
+    def row_use(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        What the trades use of each row: (r,).
+        """
+    @property
+    def status(self) -> SolveStatus: ...
+    @property
+    def trades(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Contracts to trade, bought > 0: (m,).
+        """
+
+class HedgeSolver:
+    """
+    The hedge optimum, preallocated and warm: update what moved, solve.
+
+    Nothing is allocated after construction but the results. The arguments of ``update`` are those of :func:`hedge`.
+
+    Parameters
+    ----------
+    n_greeks, n_instruments, n_rows : int
+
+    Examples
+    --------
+    >>> from rebalance_core.sizing import HedgeSolver
+    >>> solver = HedgeSolver(1, 2)
+    >>> solver.update(greeks=[[1.0, 0.5]], exposure=[3.0], penalty=[1.0], cost_buy=0.1, cost_sell=0.1, lower=-10, upper=10)
+    >>> solver.solve()
+    HedgeResult(solved: risk 4.5 -> 0.005, cost 0.29, 1 of 2 instruments traded, 2 iterations)
+    >>> solver.update(exposure=[2.0])
+    >>> solver.solve().trades
+    array([-1.9,  0. ])
+    """
+    def __init__(
+        self,
+        n_greeks: typing.SupportsInt | typing.SupportsIndex,
+        n_instruments: typing.SupportsInt | typing.SupportsIndex,
+        n_rows: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    def solve(self, warm: bool = True) -> HedgeResult:
+        """
+        The optimum, found from where the last one was or, with warm=False, from nothing.
+        """
+    def solve_lots(
+        self,
+        lot_size: numpy.typing.ArrayLike,
+        *,
+        min_size: numpy.typing.ArrayLike = 0,
+        position: numpy.typing.ArrayLike = 0,
+        ticket: numpy.typing.ArrayLike = 0,
+        max_trades: typing.SupportsInt | typing.SupportsIndex = 0,
+        max_nodes: typing.SupportsInt | typing.SupportsIndex = 1000,
+    ) -> HedgeResult:
+        """
+        The best trades in whole lots that a bounded search finds.
+
+        A trade is nothing, a whole number of lots of at least ``min_size``, or a smaller whole number that closes the position.
+
+        Parameters
+        ----------
+        lot_size : array_like, shape (m,)
+            Contracts.
+        min_size : array_like, shape (m,)
+            Contracts: the minimum notional over the notional of one contract.
+        position : array_like, shape (m,)
+            Contracts held now; closing trades are exempt from the minimum.
+        ticket : array_like, shape (m,)
+            Quote currency for any trade in the instrument, on top of the costs by size.
+        max_trades : int
+            Instruments that may be traded; 0 for all.
+        max_nodes : int
+            Continuous problems that may be solved on the way.
+
+        Returns
+        -------
+        HedgeResult
+            ``objective`` and ``cost`` include the tickets; ``gap`` is how far the objective can be from the best there is, 0
+            where the search was complete; ``iterations`` counts the continuous problems. ``infeasible`` where no whole lots
+            were found that satisfy every limit: the trades then exceed them least.
+        """
+    def update(
+        self,
+        *,
+        greeks: typing.Any = None,
+        exposure: typing.Any = None,
+        penalty: typing.Any = None,
+        cost_buy: typing.Any = None,
+        cost_sell: typing.Any = None,
+        impact: typing.Any = None,
+        lower: typing.Any = None,
+        upper: typing.Any = None,
+        limit: typing.Any = None,
+        rows: typing.Any = None,
+        rows_sell: typing.Any = None,
+        row_lower: typing.Any = None,
+        row_upper: typing.Any = None,
+    ) -> None:
+        """
+        Change what is given and keep the rest; if anything is wrong, nothing changes.
+        """
+    @property
+    def n_greeks(self) -> int: ...
+    @property
+    def n_instruments(self) -> int: ...
+    @property
+    def n_rows(self) -> int: ...
 
 class Cppi:
     def __init__(
@@ -709,6 +900,7 @@ class VolatilityTarget:
     def scale(self) -> float: ...
     @property
     def target(self) -> float: ...
+
 class RebalanceResult:
     """
     What to trade, and what it costs and leaves.
@@ -788,7 +980,7 @@ class RebalanceSolver:
         """
         Let the next solve start from the multipliers of another.
         """
-    def update(self, **kwargs) -> None: ...
+    def update(self, **kwargs: typing.Any) -> None: ...
     @property
     def n_assets(self) -> int: ...
     @property
@@ -1089,6 +1281,107 @@ def digital(
         If the shapes do not broadcast, or ``out`` does not fit. Both shapes are given.
     TypeError
         If an argument is not made of real numbers. It is named.
+    """
+
+def hedge(
+    greeks: numpy.typing.ArrayLike,
+    exposure: numpy.typing.ArrayLike,
+    penalty: numpy.typing.ArrayLike,
+    *,
+    cost_buy: numpy.typing.ArrayLike,
+    cost_sell: numpy.typing.ArrayLike,
+    impact: numpy.typing.ArrayLike = 0,
+    lower: numpy.typing.ArrayLike,
+    upper: numpy.typing.ArrayLike,
+    limit: typing.Any = None,
+    rows: typing.Any = None,
+    rows_sell: typing.Any = None,
+    row_lower: typing.Any = None,
+    row_upper: typing.Any = None,
+    warm_start: typing.Any = None,
+) -> HedgeResult:
+    """
+    What to trade in which instruments when trading costs money.
+
+        minimise    1/2 y'Q y + sum(cost_buy x+ + cost_sell x-) + 1/2 sum(impact x^2),    y = exposure + greeks @ x
+        subject to  lower <= x <= upper,  |y| <= limit,  row_lower <= rows @ x <= row_upper
+
+    Parameters
+    ----------
+    greeks : array_like, shape (k, m)
+        Greeks of one contract of each instrument, in the units of ``exposure``. Any Greeks, any scales.
+    exposure : array_like, shape (k,)
+        What is held now, less the targets.
+    penalty : array_like, shape (k,) or (k, k)
+        Q: quote currency per product of two Greeks. A diagonal, or a positive semidefinite matrix; for example risk
+        aversion times the covariance of the moves that multiply the Greeks, over the horizon of the hedge.
+    cost_buy, cost_sell : array_like, shape (m,)
+        Quote currency per contract, at least 0. One number stands for all; so it does in the arguments below.
+    impact : array_like, shape (m,)
+        Quote currency per contract squared, at least 0. With 0 throughout the costs are linear.
+    lower, upper : array_like, shape (m,)
+        Contracts; infinite for none.
+    limit : array_like, shape (k,), optional
+        How far each exposure may be from 0 afterwards: 0 for exactly, infinite for any.
+    rows, rows_sell : array_like, shape (r, m), optional
+        What one contract bought uses of a budget, and what one sold gives back (the same unless told). With
+        ``rows_sell = -rows`` both use it, as initial margin does; then only ``row_upper`` counts.
+    row_lower, row_upper : array_like, shape (r,), optional
+    warm_start : HedgeResult or array_like, shape (m,), optional
+        Trades to start from, such as the last ones. The answer is the same.
+
+    Returns
+    -------
+    HedgeResult
+        ``status`` is ``infeasible`` where the limits cannot all hold: the trades are then the best under the smallest
+        relaxation (in sum of shares of each limit) that can, and ``message`` names it.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not agree, a cost is negative, the penalty is not positive semidefinite, or a number is missing; the
+        message names the argument and the values.
+
+    Notes
+    -----
+    Solved in the space of the Greeks, so hundreds of instruments cost little more than ten; see docs/hedge.md.
+
+    Examples
+    --------
+    Short ten calls: gamma and vega from two options, delta from the perpetual.
+
+    >>> import numpy as np
+    >>> from rebalance_core import sizing
+    >>> greeks = [[0.4465, -0.3129, 1.0], [4.256e-5, 2.511e-5, 0.0], [6800.7, 8617.2, 0.0]]
+    >>> result = sizing.hedge(greeks, [-3.34, -3.846e-4, -62596.7], [2e4, 1e13, 1e-3], cost_buy=[9.0, 9.0, 15.0],
+    ...                       cost_sell=[9.0, 9.0, 15.0], lower=-20, upper=20)
+    >>> result.status.name, np.round(result.trades, 2) + 0.0
+    ('solved', array([ 7.86,  1.07, -0.  ]))
+    """
+
+def hedge_many(
+    greeks: numpy.typing.ArrayLike,
+    exposure: numpy.typing.ArrayLike,
+    penalty: numpy.typing.ArrayLike,
+    *,
+    cost_buy: numpy.typing.ArrayLike,
+    cost_sell: numpy.typing.ArrayLike,
+    impact: numpy.typing.ArrayLike = 0,
+    lower: numpy.typing.ArrayLike,
+    upper: numpy.typing.ArrayLike,
+    limit: typing.Any = None,
+    threads: typing.SupportsInt | typing.SupportsIndex = 1,
+) -> tuple:
+    """
+    The hedge optimum of many books in one call.
+
+    As :func:`hedge`, with exposures of shape (books, k) and Greeks of shape (k, m) or (books, k, m); costs, bounds, limits
+    and the penalty are shared. Every book is solved from nothing, so the answers do not depend on ``threads``.
+
+    Returns
+    -------
+    tuple of ndarray
+        trades (books, m), objective (books,), cost (books,), residual (books, k), status (books,) of ``SolveStatus``.
     """
 
 def implied_vol(

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core, pricing
-from ._core import RowStatus
+from ._core import RowStatus, SolveStatus
 from ._tables import Table, duration_ns, html_table, per_underlying, shown, text_table
 from .book import KINDS, Book, Instruments
 from .drift import QUANTITIES, Targets
 from .guards import CostGate
 from .market import Market
+from .sizing._greek_hedge import HEDGED_GREEKS, GreekHedge
 from .triggers import Trigger
 
 if TYPE_CHECKING:
@@ -154,7 +155,39 @@ class Plan(_core.Plan):
             named = f" ({', '.join(bad[:3])}{', ...' if len(bad) > 3 else ''})" if bad else ""
             return f"{sentence}: {status.name if status else 'the hedge instrument'}{named}"
         reason = self._reason(self._reasons[u])
-        return f"{sentence}: {reason}" if reason else sentence
+        sentence = f"{sentence}: {reason}" if reason else sentence
+        return f"{sentence}; {self._hedge_words(u)}" if self._hedge_status[u] != SolveStatus.bad_input else sentence
+
+    def _hedge_words(self, u: int) -> str:
+        """What the hedge optimum removed, what bound, and what came next."""
+        words = [f"risk {shown(self._hedge_risk_before[u])} -> {shown(self._hedge_risk_after[u])}"]
+        binding = [greek for i, greek in enumerate(HEDGED_GREEKS) if int(self._hedge_binding[u]) >> i & 1]
+        if self._hedge_status[u] == SolveStatus.infeasible:
+            words.append(f"the limit of {' and '.join(binding)} cannot be met")
+        elif binding:
+            words.append(f"the limit of {' and '.join(binding)} binds")
+        if self._hedge_next_best[u] >= 0:
+            symbol = self._instruments.symbol[self._hedge_next_best[u]]
+            words.append(f"next best is {symbol}, {shown(self._hedge_next_best_excess[u])} a contract too dear")
+        return ", ".join(words)
+
+    @property
+    def hedge(self) -> Table:
+        """What the hedge optimum of each underlying was made of; NaN and empty where it was not asked."""
+        symbols, next_best = self._instruments.symbol, self._hedge_next_best
+        bits = [int(b) for b in self._hedge_binding]
+        return Table(
+            {
+                "underlying": self._instruments.underlyings,
+                "status": ["" if s == SolveStatus.bad_input else SolveStatus(s).name for s in self._hedge_status],
+                "risk_before": self._hedge_risk_before,
+                "risk_after": self._hedge_risk_after,
+                "binding": [", ".join(g for i, g in enumerate(HEDGED_GREEKS) if b >> i & 1) for b in bits],
+                "next_best": [symbols[i] if i >= 0 else "" for i in next_best],
+                "next_best_excess": self._hedge_next_best_excess,
+            },
+            "hedge",
+        )
 
     def bad_rows(self, underlying: int | str) -> list[str]:
         """Instruments of an underlying that have no usable value now (expired ones aside), as "symbol: status"."""
@@ -232,6 +265,9 @@ class Engine(_core.Engine):
         perpetual, else the first spot row (in the quote numeraire), else the first future.
     reduce_only : iterable of str
         Underlyings whose hedge may only shrink its position.
+    sizing : GreekHedge or mapping of them by underlying, optional
+        Underlyings whose delta, gamma and vega are hedged together, by the cost-aware optimum over several instruments,
+        instead of their delta alone. A weight target of an underlying goes before it.
     action : "target", "edge", "band" or float
         Where a trade goes: all the way, to the near edge of the band that fired, to where that band itself says (inside
         its edge where trades have a fixed cost, its edge otherwise), or that fraction of the way.
@@ -257,6 +293,7 @@ class Engine(_core.Engine):
         *,
         hedge: Mapping[str, str | int] | None = None,
         reduce_only: Iterable[str] = (),
+        sizing: GreekHedge | Mapping[str, GreekHedge] | None = None,
         action: str | float = "target",
         cost_gate: CostGate | None = None,
         clock_step: int | str | dt.timedelta = "1s",
@@ -284,6 +321,7 @@ class Engine(_core.Engine):
             vol=per_underlying(gate.vol, names, "cost gate vol", np.nan),
             clock_step_ns=duration_ns(clock_step),
             max_age_ns=0 if max_age is None else duration_ns(max_age),
+            greek_hedges=_greek_hedges(instruments, sizing),
         )
         self.book = book
         self.market = market
@@ -341,6 +379,19 @@ class Engine(_core.Engine):
 
     def __repr__(self) -> str:
         return f"Engine({self.book!r}, {self.targets!r}, {self.trigger!r})"
+
+
+def _greek_hedges(instruments: Instruments, sizing: GreekHedge | Mapping[str, GreekHedge] | None) -> list[Any]:
+    """Per underlying: rows, penalty, limit, largest trades; without rows where the hedge trades delta alone."""
+    names = instruments.underlyings
+    if isinstance(sizing, GreekHedge):
+        first = instruments.row(next(iter(sizing.instruments), 0))
+        sizing = {names[instruments._underlying[first]]: sizing}
+    none = np.zeros(0)
+    columns: list[Any] = [(np.zeros(0, dtype=np.int32), none, none, none) for _ in names]
+    for name, rule in (sizing or {}).items():
+        columns[instruments.underlying_index(name)] = rule.columns(instruments)
+    return columns
 
 
 def _hedges(instruments: Instruments, given: Mapping[str, str | int], numeraire: str) -> npt.NDArray[np.int32]:

@@ -51,7 +51,8 @@ class Twin:
     gate_vol: float = 0.0
     horizon_years: float = 0.0
     active: bool = field(default=False)
-    tie: bool = field(default=False)  # the last wanted size lay half-way between two lots, to rounding
+    wanted: float = field(default=0.0)  # the last size before lots
+    tie: bool = field(default=False)  # it lay half-way between two of them, to rounding
 
     def node(self, row: Row) -> int:
         return -1 if row.kind.endswith("perpetual") else 0 if row.kind == "spot" else row.expiry_ns
@@ -129,7 +130,7 @@ class Twin:
         wanted = (left - drift) / unit
         needed = abs(wanted) / row.lot_size
         lots = round(needed)
-        self.tie = abs(needed % 1 - 0.5) < 1e-11 * (1 + needed)
+        self.tie, self.wanted = abs(needed % 1 - 0.5) < 1e-11 * (1 + needed), wanted
         short = needed - lots > 1e-9 + 1e-13 * needed  # more than rounding may have made of a whole number
         if self.action == "edge" and row.lot_size * unit <= 2 * released and short:
             lots += 1

@@ -673,7 +673,11 @@ def hedge_instances() -> list[dict[str, Any]]:
     exactly = (2.0**-7, 2.0**-23, 1.0, 2.0**-9)
     add(
         "delta and gamma proportional, both held at zero",
-        {**base, "greeks": [[u * g for g in base["greeks"][2]] for u in exactly], "exposure": [60.0 * u for u in exactly]},
+        {
+            **base,
+            "greeks": [[u * g for g in base["greeks"][2]] for u in exactly],
+            "exposure": [60.0 * u for u in exactly],
+        },
         limit=[0.0, 0.0, None, None],
     )
     nearly = [[g * (1 + 1e-9 * i) for i, g in enumerate(row)] for row in one["greeks"]]

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "rebalance/book/book.hpp"
@@ -10,6 +11,8 @@
 #include "rebalance/guards/cost_gate.hpp"
 #include "rebalance/plan.hpp"
 #include "rebalance/sizing/action.hpp"
+#include "rebalance/sizing/greek_hedge.hpp"
+#include "rebalance/sizing/hedge.hpp"
 #include "rebalance/sizing/weights.hpp"
 #include "rebalance/triggers/trigger.hpp"
 
@@ -23,6 +26,7 @@ struct EngineSettings {
   CostGate cost_gate;
   std::vector<std::int32_t> hedge;        ///< per underlying: the instrument that trades delta; -1 for none
   std::vector<std::uint8_t> reduce_only;  ///< per underlying: may the hedge only shrink its position
+  std::vector<GreekHedge> greek_hedges;   ///< per underlying, or empty
 };
 
 /// Owns the workspace of one strategy. All memory is taken when it is made; tick() allocates nothing, throws nothing
@@ -69,6 +73,14 @@ class Engine {
   void measure() noexcept;
   void size() noexcept;
   void size_one(std::size_t u, double equity_after) noexcept;
+  [[nodiscard]] bool hedges_greeks(std::size_t u) const noexcept;
+  void size_greeks(std::size_t u) noexcept;
+  void load_hedge(std::size_t u) noexcept;
+  void round_hedge(std::size_t u) noexcept;
+  void report_hedge(std::size_t u) noexcept;
+  void propose_hedge(std::size_t u) noexcept;
+  [[nodiscard]] Exposure contract_exposure(std::size_t row) noexcept;
+  [[nodiscard]] double limit_price(std::size_t row, double price, double half_spread, double size) const noexcept;
   [[nodiscard]] Outcome refusal(std::size_t u) const noexcept;
   [[nodiscard]] double hedge_unit(std::size_t u) const noexcept;
   [[nodiscard]] double hedge_price(std::size_t u) const noexcept;
@@ -102,6 +114,18 @@ class Engine {
   std::vector<RowStatus> index_status_;
   std::vector<TriggerState::Row> trigger_rows_;
   std::vector<WeightTrade> weight_trades_;
+
+  /// The hedge optimum of one underlying and what it is fed with; per instrument unless told.
+  struct HedgeWork {
+    sizing::HedgeSolver solver;
+    std::vector<double> greeks;  ///< kHedgedGreeks x instruments
+    std::vector<double> cost, lower, upper, size, premium;
+    std::vector<std::uint8_t> usable, fixed;
+    double exposure[kHedgedGreeks];
+    double risk_before;
+  };
+  std::vector<std::optional<HedgeWork>> hedge_work_;
+  std::vector<double> one_contract_;  ///< a block of option slots with one contract in it: seven columns, then its sums
 
   Nanos clock_ns_ = kNever;
   Nanos last_now_ns_ = kNever;

@@ -7,6 +7,7 @@
 
 #include "rebalance/drift/drift.hpp"
 #include "rebalance/risk/exposure.hpp"
+#include "rebalance/sizing/greek_hedge.hpp"
 
 namespace rebalance {
 
@@ -41,7 +42,8 @@ struct Trade {
   double cost;          ///< expected: fee and half-spread, quote currency
   double drift_before;  ///< units of underlying or coin, as the delta target
   double drift_after;
-  double risk_removed;    ///< by the cost gate's measure; NaN where the gate is off
+  double
+      risk_removed;  ///< by the cost gate's measure, or against leaving this trade out of a hedge; NaN without either
   std::uint64_t reasons;  ///< bit i: condition i of the trigger fired
 };
 
@@ -55,7 +57,8 @@ struct UnderlyingPlan {
   double index;
   std::uint64_t reasons;  ///< of the trigger, whether or not a trade came of it
   Outcome outcome;
-  RowStatus status;  ///< worst of the rows held and of the prices needed
+  RowStatus status;   ///< worst of the rows held and of the prices needed
+  HedgeReport hedge;  ///< of the hedge optimum, where it was asked
 };
 
 /// Views hold until the next tick.

@@ -30,7 +30,7 @@ constexpr int kStalls = 3;
 constexpr double kLeastPivot = 1e-5;
 
 /// A step beyond the top of the dual is taken if the slope there is this share of that at its start.
-constexpr double kPastTheTop = 1e-2;
+constexpr double kPastTheTop = 1e-4;
 
 /// Within kNearly tolerances a walk takes so many more steps; if they do not reach it, rounding is in the way. Where
 /// steps have become rounding themselves, kStalled tolerances are as near as the numbers allow.
@@ -718,7 +718,7 @@ const RebalanceSizes& RebalanceSolver::solve() {
     account();
     if (flat_.empty() || end != Walk::reached) break;
     const double terms = sizes_.cost + std::fabs(sizes_.objective) + 0.5 * number(Number::risk_aversion) * sizes_.risk;
-    if (settled(1e-12 * terms + 1e-14 * risk_at_start)) break;
+    if (settled(1e-12 * terms + 1e-15 * risk_at_start)) break;
     if (round == kMaxProximal) {
       end = Walk::out_of_steps;
       break;

@@ -5,6 +5,7 @@ from rebalance_core._core import HedgeResult, HedgeSolver, SolveStatus, hedge, h
 from ._aim import AimPortfolio, aim_portfolio, tracking_rate, trading_rate
 from ._cppi import Cppi, CppiPaths, GapRisk, cppi_gap_risk
 from ._fraction import FixedFraction, FractionPaths, units_at_risk
+from ._greek_hedge import HEDGED_GREEKS, GreekHedge
 from ._mean_variance import MeanVariance
 from ._multi_period import MultiPeriodResult, multi_period
 from ._rebalance import RebalanceResult, RebalanceSolver, rebalance
@@ -16,12 +17,14 @@ from ._volatility_target import VolatilityTarget
 from ._weights import restore_weights
 
 __all__ = [
+    "HEDGED_GREEKS",
     "AimPortfolio",
     "Cppi",
     "CppiPaths",
     "FixedFraction",
     "FractionPaths",
     "GapRisk",
+    "GreekHedge",
     "HedgeResult",
     "HedgeSolver",
     "MeanVariance",

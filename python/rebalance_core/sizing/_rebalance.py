@@ -220,7 +220,9 @@ def split_covariance(covariance: Any, n: int) -> tuple[FloatArray, npt.NDArray[n
     correlation = 0.5 * (matrix + matrix.T) / np.outer(by, by)
     value, vector = np.linalg.eigh(correlation)
     if value[0] < -1e-10 * max(value[-1], 1.0):
-        raise ValueError(f"covariance must be positive semidefinite: the correlations have the eigenvalue {value[0]:.6g}")
+        raise ValueError(
+            f"covariance must be positive semidefinite: the correlations have the eigenvalue {value[0]:.6g}"
+        )
     share = max(value[0], 0.0)
     loadings = by[:, None] * (vector * np.sqrt(np.maximum(value - share, 0.0)))
     return np.ascontiguousarray(loadings), share * by**2 * (scale > 0.0)

@@ -77,10 +77,14 @@ def roll(
 
     >>> table = roll([-10.0], [[0.5], [3e-5]], [[0.5, 0.52], [1e-5, 2.9e-5]], [100.0, 1e12],
     ...              cost_close=5.0, cost_buy=8.0, cost_sell=8.0, symbols=["7d"], candidate_symbols=["60d", "14d"])
-    >>> [(row["closes"], row["closed"], row["opens"], row["opened"]) for row in table]
-    [('7d', 10.0, '14d', -10.0)]
+    >>> [f"{row['closed']:+g} {row['closes']}, {row['opened']:+g} {row['opens']}" for row in table]
+    ['+10 7d, -10 14d']
     """
-    held, per_contract, offered = numbers(position, "position"), np.asarray(greeks, float), np.asarray(candidates, float)
+    held, per_contract, offered = (
+        numbers(position, "position"),
+        np.asarray(greeks, float),
+        np.asarray(candidates, float),
+    )
     if per_contract.ndim != 2 or offered.ndim != 2 or per_contract.shape != (len(offered), len(held)):
         raise ValueError(
             f"greeks has shape {per_contract.shape} and candidates {offered.shape}, but there are {len(held)} positions: "

@@ -117,6 +117,44 @@ TEST("nor do bands that are made anew from the gamma of every tick") {
   CHECK(held > 0);
 }
 
+TEST("nor do hedges of delta, gamma and vega over several instruments") {
+  desk::Desk d = desk::make(300, 9);
+  EngineSettings settings;
+  settings.greek_hedges.resize(2);
+  for (std::size_t row = 0; row < d.instruments->size(); ++row) {
+    const auto u = static_cast<std::size_t>(d.instruments->columns().underlying[row]);
+    std::vector<std::int32_t>& rows = settings.greek_hedges[u].instruments;
+    if (rows.size() < 20 && d.instruments->kind(row) != Kind::spot) rows.push_back(static_cast<std::int32_t>(row));
+  }
+  settings.greek_hedges[0].penalty = {1e4, 1e12, 1e-4};
+  settings.greek_hedges[0].limit = {HUGE_VAL, HUGE_VAL, 1e4};
+  settings.greek_hedges[1].penalty = {1e2, 0.0, 0.0, 0.0, 1e8, 1.0, 0.0, 1.0, 1e-3};
+  Targets targets;
+  targets.delta = {0.0, 1.0};
+  targets.vega = {0.0, kNaN};
+  Trigger trigger(2);
+  trigger.add(Threshold{Quantity::delta, {0.5, 5.0}, {0.0, 0.0}});
+  Engine engine(d.book, d.market, targets, std::move(trigger), settings);
+  std::size_t trades = 0, options = 0;
+  counting = true;
+  counted = 0;
+  for (int i = 0; i < 300; ++i) {
+    const Nanos now = desk::kNow + i * Nanos{100'000'000};
+    d.market->move(0, 60000.0 * (1.0 + 0.01 * std::sin(i)), now);
+    d.market->move(1, 3000.0 * (1.0 + 0.01 * std::cos(i)), now);
+    const Plan& plan = engine.tick(now);
+    trades += plan.trades.size();
+    for (const Trade& t : plan.trades) {
+      options += is_option(d.instruments->kind(static_cast<std::size_t>(t.instrument)));
+      d.book->fill(static_cast<std::size_t>(t.instrument), t.size, t.price, 0.0);
+    }
+  }
+  counting = false;
+  CHECK(counted == 0);
+  CHECK(trades > 300);
+  CHECK(options > 0);
+}
+
 TEST("sizing rules and risk budgets take no memory") {
   const sizing::Cppi rule(4.0, 1.5, 0.7, 0.9, 1.1, 0.001);
   const double start[] = {100.0, 60.0, 80.0}, budgets[] = {0.25, 0.25, 0.25, 0.25};

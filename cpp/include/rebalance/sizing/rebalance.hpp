@@ -168,7 +168,8 @@ class RebalanceSolver {
   std::vector<double> risk_before_;  ///< A (w - t)
   std::vector<std::size_t> flat_;    ///< assets without curvature of their own
   std::vector<double> proximal_, anchor_, size_;
-  double budget_ = 0.0, turnover_ = 0.0, leverage_ = 0.0, typical_trade_ = 0.0, held_size_ = 0.0, factor_size_ = 0.0, all_response_ = 0.0;
+  double budget_ = 0.0, turnover_ = 0.0, leverage_ = 0.0, typical_trade_ = 0.0, held_size_ = 0.0, factor_size_ = 0.0,
+         all_response_ = 0.0;
   bool power_ = false, has_turnover_ = false, has_leverage_ = false;
   double uphill_ = 0.0, noise_ = 0.0;  ///< slope of the dual along the step at its start, and what rounding makes of it
 
