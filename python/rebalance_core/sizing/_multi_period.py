@@ -590,7 +590,7 @@ class _Matrix:
         return np.asarray(y)
 
     def _once(self, b: FloatArray) -> FloatArray:
-        x = b.copy()
+        x: FloatArray = b.copy()
         for t in range(len(b)):
             if t:
                 x[t] += self.coupling[t][:, None] * x[t - 1]
@@ -601,7 +601,7 @@ class _Matrix:
 
     def solve(self, b: FloatArray) -> FloatArray:
         x = self._once(b)
-        return np.asarray(x + self._once(b - self.times(x)))
+        return x + self._once(b - self.times(x))
 
 
 def _next(y: FloatArray) -> FloatArray:
