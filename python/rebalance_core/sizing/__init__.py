@@ -6,6 +6,8 @@ from ._aim import AimPortfolio, aim_portfolio, tracking_rate, trading_rate
 from ._cppi import Cppi, CppiPaths, GapRisk, cppi_gap_risk
 from ._fraction import FixedFraction, FractionPaths, units_at_risk
 from ._greek_hedge import HEDGED_GREEKS, GreekHedge
+from ._mean_variance import MeanVariance
+from ._multi_period import MultiPeriodResult, multi_period
 from ._rebalance import RebalanceResult, RebalanceSolver, rebalance
 from ._risk_budget import RiskBudgetResult, risk_budget
 from ._roll import roll
@@ -25,6 +27,8 @@ __all__ = [
     "GreekHedge",
     "HedgeResult",
     "HedgeSolver",
+    "MeanVariance",
+    "MultiPeriodResult",
     "RebalanceResult",
     "RebalanceSolver",
     "RiskBudgetResult",
@@ -38,6 +42,7 @@ __all__ = [
     "cppi_gap_risk",
     "hedge",
     "hedge_many",
+    "multi_period",
     "rebalance",
     "restore_weights",
     "risk_budget",
