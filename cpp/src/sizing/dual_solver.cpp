@@ -22,6 +22,9 @@ constexpr double kTolerance = 2e-15, kRangeTolerance = 1e-11;
 constexpr double kPivot = 1e-12;
 /// A bend of the dual function that takes less than this share of the way to it is searched as a jump.
 constexpr double kNarrow = 1e-3;
+/// Proximal rounds: how many, how strong the pull may be in squares of a column's norm, and the gap that ends them.
+constexpr int kRounds = 40;
+constexpr double kStrongest = 1e4, kWeakest = 1e-6, kTightGap = 1e-11;
 
 std::size_t padded_length(std::size_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
@@ -38,7 +41,7 @@ void DualSolver::Free::operator()(double* p) const noexcept { ::operator delete[
 DualSolver::DualSolver(std::size_t max_rows, std::size_t max_columns)
     : max_rows_(max_rows), max_columns_(max_columns), stride_(padded_length(max_columns)) {
   const std::size_t n = padded_length(std::max<std::size_t>(max_rows, 1)), square = padded_length(n * n);
-  constexpr std::size_t kColumnArrays = 15, kRowArrays = 7, kSquares = 5, kVectors = 5;
+  constexpr std::size_t kColumnArrays = 19, kRowArrays = 7, kSquares = 5, kVectors = 6;
   const std::size_t doubles = (max_rows + kColumnArrays) * stride_ + (kRowArrays + kVectors) * n + kSquares * square;
   memory_.reset(static_cast<double*>(::operator new[](doubles * sizeof(double), std::align_val_t{kAlignment})));
   std::fill(memory_.get(), memory_.get() + doubles, 0.0);
@@ -50,11 +53,12 @@ DualSolver::DualSolver(std::size_t max_rows, std::size_t max_columns)
   };
   matrix_ = take(max_rows * stride_);
   for (double** column : {&cost_buy, &cost_sell, &impact, &low, &high, &slope_, &tau_, &x_, &weight_, &trial_x_,
-                          &trial_weight_, &low_now_, &high_now_, &inverse_impact_, &norm_}) {
+                          &trial_weight_, &low_now_, &high_now_, &inverse_impact_, &norm_, &centre_, &true_buy_,
+                          &true_sell_, &true_impact_}) {
     *column = take(stride_);
   }
   for (double** vector : {&base, &row_low, &row_high, &w_, &gradient_, &direction_, &trial_, &beta_, &pin_x_,
-                          &pin_change_, &right_, &solution_}) {
+                          &pin_change_, &right_, &solution_, &reached_w_}) {
     *vector = take(n);
   }
   for (double** matrix : {&hessian_, &pins_matrix_, &basis_, &product_, &reduced_}) *matrix = take(square);
@@ -738,7 +742,7 @@ void DualSolver::clip() noexcept {
 
 /// The dual value at w, which bounds the minimum from below. Whether x proves to be optimal: it keeps the bounded rows,
 /// and its own value is no further off than rounding explains.
-bool DualSolver::certify() noexcept {
+bool DualSolver::certify(double gap) noexcept {
   const KernelTable& kernel = active_kernels();
   const DualRows rows{matrix_, stride_, active_.data(), active_.size(), padded_};
   const DualColumns columns{cost_buy, cost_sell, inverse_impact_, low_now_, high_now_, padded_};
@@ -769,7 +773,7 @@ bool DualSolver::certify() noexcept {
     value += charge(i, x_[i]);
     dual_value_ += charge(i, trial_x_[i]) + slope_[i] * trial_x_[i];
   }
-  return kept && value - dual_value_ <= kGap * value + kRounding * (risk_scale + scale_);
+  return kept && value - dual_value_ <= gap * std::fabs(value) + kRounding * (risk_scale + scale_);
 }
 
 SolveStatus DualSolver::solve(bool warm) noexcept {
@@ -781,9 +785,99 @@ SolveStatus DualSolver::solve(bool warm) noexcept {
     before = iterations_;
   }
   start_cold();
-  const SolveStatus status = climb();
+  SolveStatus status = climb();
+  if (status == SolveStatus::iteration_limit) {
+    before += iterations_;
+    status = approach();
+  }
   iterations_ += before;
   return status;
+}
+
+/// The way round where the climb lost itself: proximal points. A pull towards the last x, on top of the costs, makes every
+/// column smooth; it weakens from round to round and is nothing once x stands still. From there the exact problem is
+/// tried again; if it still fails, what the rounds found counts if it can be certified.
+SolveStatus DualSolver::approach() noexcept {
+  std::copy(cost_buy, cost_buy + columns_, true_buy_);
+  std::copy(cost_sell, cost_sell + columns_, true_sell_);
+  std::copy(impact, impact + columns_, true_impact_);
+  for (std::size_t i = 0; i < columns_; ++i) centre_[i] = middle(i);
+  double pull = 1.0, weakest = kWeakest;
+  int spent = 0;
+  bool reached = false, certified = false;
+  for (int round = 0; round < kRounds && !certified; ++round) {
+    const SolveStatus status = solve_pulled(pull);
+    spent += iterations_;
+    if (status == SolveStatus::infeasible) {
+      iterations_ = spent;
+      return status;
+    }
+    if (status == SolveStatus::iteration_limit) {
+      weakest = std::fmin(10.0 * pull, 1.0);
+      pull = std::fmin(100.0 * pull, kStrongest);
+      continue;
+    }
+    reached = true;
+    std::copy(x_, x_ + columns_, centre_);
+    pull = std::fmax(0.1 * pull, weakest);
+    certified = place_within_noise() && certify(round + 1 < kRounds ? kTightGap : kGap);
+  }
+  const double dual_value = dual_value_;
+  std::copy(w_, w_ + rows_, reached_w_);
+  if (reached) {
+    start_from(centre_);
+    if (start_warm() && climb() == SolveStatus::solved) {
+      iterations_ += spent;
+      return SolveStatus::solved;
+    }
+  }
+  iterations_ += spent;
+  started_ = false;
+  dual_value_ = dual_value;
+  std::copy(centre_, centre_ + columns_, x_);
+  std::copy(reached_w_, reached_w_ + rows_, w_);
+  active_.clear();
+  for (std::size_t j = 0; j < rows_; ++j) {
+    if (w_[j] != 0.0) active_.push_back(static_cast<std::int32_t>(j));
+  }
+  active_kernels().dual_slopes({matrix_, stride_, active_.data(), active_.size(), padded_}, w_, slope_);
+  return certified ? SolveStatus::solved : SolveStatus::iteration_limit;
+}
+
+/// The problem with 1/2 pull |a_i|^2 (x_i - centre_i)^2 added to the cost of every column.
+SolveStatus DualSolver::solve_pulled(double pull) noexcept {
+  for (std::size_t i = 0; i < columns_; ++i) {
+    const double strength = pull * (norm_[i] > 0.0 ? norm_[i] * norm_[i] : 1.0), shift = strength * centre_[i];
+    cost_buy[i] = true_buy_[i] - shift;
+    cost_sell[i] = true_sell_[i] + shift;
+    impact[i] = true_impact_[i] + strength;
+  }
+  prepare();
+  if (!start_warm()) start_cold();
+  const SolveStatus status = climb();
+  std::copy(true_buy_, true_buy_ + columns_, cost_buy);
+  std::copy(true_sell_, true_sell_ + columns_, cost_sell);
+  std::copy(true_impact_, true_impact_ + columns_, impact);
+  prepare();
+  return status;
+}
+
+/// Regions of the columns that jump, from the multipliers; a slope a rounding beyond the kink to an infinite bound is on
+/// it. False where one stands further out.
+bool DualSolver::place_within_noise() noexcept {
+  active_kernels().dual_slopes({matrix_, stride_, active_.data(), active_.size(), padded_}, w_, slope_);
+  double size = 0.0;
+  for (std::size_t j = 0; j < rows_; ++j) size = std::fmax(size, std::fabs(w_[j]));
+  for (const std::int32_t column : jumpers_) {
+    const auto i = static_cast<std::size_t>(column);
+    const double beyond = std::fmax(-cost_buy[i] - slope_[i], slope_[i] - cost_sell[i]);
+    const Region out = slope_[i] < 0.0 ? Region::high : Region::low;
+    set_region(i, beyond > 0.0 ? out : Region::middle);
+    if (std::isfinite(low_now_[i])) continue;
+    if (beyond > kNoise * norm_[i] * size) return false;
+    set_region(i, Region::middle);
+  }
+  return true;
 }
 
 /// From kink to kink to the top.
@@ -794,6 +888,7 @@ SolveStatus DualSolver::climb() noexcept {
   for (iterations_ = 1; iterations_ <= limit; ++iterations_) {
     evaluate();
     const Move move = find_direction();
+    if (!std::isfinite(gain_)) break;
     const bool still = move == Move::newton && gain_ <= kTolerance * scale_;
     if (!still) {
       const Step step = search(move);
@@ -803,10 +898,10 @@ SolveStatus DualSolver::climb() noexcept {
     settle();
     if (release_worst() || activate_worst()) continue;
     clip();
-    started_ = certify();
+    started_ = certify(kGap);
     break;
   }
-  if (iterations_ > limit) clip();
+  if (!started_) clip();
   return started_ ? SolveStatus::solved : SolveStatus::iteration_limit;
 }
 

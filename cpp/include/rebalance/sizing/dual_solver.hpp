@@ -104,7 +104,10 @@ class DualSolver {
   void move_columns() noexcept;
   void settle() noexcept;
   void clip() noexcept;
-  bool certify() noexcept;
+  bool certify(double gap) noexcept;
+  SolveStatus approach() noexcept;
+  SolveStatus solve_pulled(double pull) noexcept;
+  bool place_within_noise() noexcept;
   [[nodiscard]] bool stays(std::size_t i) const noexcept;
   [[nodiscard]] double bound(std::size_t j) const noexcept;
   [[nodiscard]] double middle(std::size_t i) const noexcept;
@@ -121,10 +124,11 @@ class DualSolver {
   double *w_, *gradient_, *direction_, *trial_;
   // per column
   double *slope_, *tau_, *x_, *weight_, *trial_x_, *trial_weight_, *low_now_, *high_now_, *inverse_impact_, *norm_;
+  double *centre_, *true_buy_, *true_sell_, *true_impact_;  // of the proximal rounds
   // small dense matrices, max_rows_ apart
   double *hessian_, *pins_matrix_, *basis_, *product_, *reduced_;
   // small vectors
-  double *beta_, *pin_x_, *pin_change_, *right_, *solution_;
+  double *beta_, *pin_x_, *pin_change_, *right_, *solution_, *reached_w_;
 
   std::vector<Region> region_;
   std::vector<RowState> row_state_;
