@@ -10,6 +10,8 @@ namespace rebalance::sizing {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+/// A relaxation by less than this share of a limit is rounding.
+constexpr double kLeast = 1e-12;
 
 std::string number(double x) {
   char text[32];
@@ -84,6 +86,8 @@ HedgeSolver::HedgeSolver(std::size_t n_greeks, std::size_t n_instruments, std::s
   data_.row_upper.assign(rows_, kInfinity);
   bounded_.reserve(greeks_ + rows_);
   excess_.resize(greeks_ + rows_);
+  price_.resize(greeks_ + rows_);
+  held_.resize(2 * instruments_);
   moves_.resize(greeks_);
   start_.resize(2 * instruments_);
   solution_.trades.assign(instruments_, 0.0);
@@ -324,30 +328,70 @@ void HedgeSolver::fill(bool elastic) noexcept {
 /// The smallest relaxation of the limits, in sum of shares of each limit, that can be satisfied; then the optimum under
 /// it.
 void HedgeSolver::relax() noexcept {
+  HedgeSolution& s = solution_;
   fill(true);
-  dual_.solve(false);
+  s.status = dual_.solve(false);
   const std::size_t n = columns();
+  bool needed = false;
   for (std::size_t b = 0; b < bounded_.size(); ++b) {
     const Bounded& bounded = bounded_[b];
     excess_[b] = -dual_.x()[n + b] / bounded.scale;
-    solution_.relaxation[bounded.index] = std::fabs(excess_[b]);
-    solution_.clash[bounded.index] = std::fabs(dual_.multipliers()[b]) * bounded.unit * bounded.scale > 1e-9;
+    if (std::fabs(excess_[b]) <= kLeast * bounded.unit) excess_[b] = 0.0;
+    needed = needed || excess_[b] != 0.0;
+    price_[b] = dual_.multipliers()[b] * bounded.unit * bounded.scale;
+    s.relaxation[bounded.index] = std::fabs(excess_[b]);
+    s.clash[bounded.index] = std::fabs(price_[b]) > 1e-9;
   }
-  double give = 1e-12;
-  for (int attempt = 0; attempt < 4; ++attempt, give *= 100.0) {
+  for (std::size_t i = 0; i < n; ++i) {
+    double terms = 0.0;
+    for (std::size_t b = 0; b < bounded_.size(); ++b) terms += std::fabs(dual_.row(b)[i] * dual_.multipliers()[b]);
+    held_[i] = std::fabs(dual_.slopes()[i]) > 1e-9 * terms;
+    start_[i] = dual_.x()[i];
+  }
+  if (s.status != SolveStatus::solved) {
+    s.status = SolveStatus::iteration_limit;
     fill(false);
-    for (std::size_t b = 0; b < bounded_.size(); ++b) {
-      const Bounded& bounded = bounded_[b];
-      const double excess = excess_[b] * bounded.scale;
-      const double slack = give * (std::fabs(excess) + bounded.unit * bounded.scale);
-      double& low = dual_.row_low[moved_ + b];
-      double& high = dual_.row_high[moved_ + b];
-      if (excess > 0.0) high += excess;
-      if (excess < 0.0) low += excess;
+    return;
+  }
+  s.status = needed ? SolveStatus::infeasible : SolveStatus::solved;
+  for (const double give : {1e-12, 1e-10, 1e-8}) {
+    for (const bool on_face : {true, false}) {
+      fill_relaxed(give, on_face);
+      if (dual_.solve(false) == SolveStatus::solved) return;
+    }
+  }
+  // The cheapest could not be found: the trades that attain the smallest relaxation.
+  fill(false);
+  for (std::size_t i = 0; i < n; ++i) dual_.low[i] = dual_.high[i] = start_[i];
+  for (std::size_t b = 0; b < bounded_.size(); ++b) {
+    dual_.row_low[moved_ + b] = -kInfinity;
+    dual_.row_high[moved_ + b] = kInfinity;
+  }
+  dual_.solve(false);
+  if (!needed) s.status = SolveStatus::iteration_limit;
+}
+
+/// The problem under the smallest relaxation. What attains it is a face of the boxes and limits, thin as a sheet; on it
+/// (`on_face`) a column with a price stands at its bound and a limit with a price holds with equality.
+void HedgeSolver::fill_relaxed(double give, bool on_face) noexcept {
+  fill(false);
+  for (std::size_t b = 0; b < bounded_.size(); ++b) {
+    const Bounded& bounded = bounded_[b];
+    const double excess = excess_[b] * bounded.scale;
+    const double slack = give * (std::fabs(excess) + bounded.unit * bounded.scale);
+    double& low = dual_.row_low[moved_ + b];
+    double& high = dual_.row_high[moved_ + b];
+    if (excess > 0.0) high += excess;
+    if (excess < 0.0) low += excess;
+    if (on_face && std::fabs(price_[b]) > 1e-9) {
+      low = high = price_[b] > 0.0 ? high : low;
+    } else {
       low -= slack;
       high += slack;
     }
-    if (dual_.solve(false) != SolveStatus::infeasible) break;
+  }
+  for (std::size_t i = 0; i < columns() && on_face; ++i) {
+    if (held_[i] != 0) dual_.low[i] = dual_.high[i] = start_[i];
   }
 }
 

@@ -102,6 +102,7 @@ class HedgeSolver {
   friend class LotSearch;
   void fill(bool elastic) noexcept;
   void relax() noexcept;
+  void fill_relaxed(double give, bool on_face) noexcept;
   void read_solution() noexcept;
   double measure() noexcept;
   [[nodiscard]] std::size_t columns() const noexcept { return split_ ? 2 * instruments_ : instruments_; }
@@ -120,7 +121,9 @@ class HedgeSolver {
     double unit;        ///< what a relaxation of it is measured in
   };
   std::vector<Bounded> bounded_;
-  std::vector<double> excess_;  ///< of each bounded row; < 0 below
+  std::vector<double> excess_;        ///< of each bounded row; < 0 below
+  std::vector<double> price_;         ///< of each bounded row, in shares of it, where the limits cannot hold
+  std::vector<unsigned char> held_;   ///< of each column: whether the smallest relaxation fixes it
   std::vector<unsigned char> moves_;  ///< per row of the factor: whether some instrument moves it
   std::size_t moved_ = 0;             ///< how many of them
   DualSolver dual_;
