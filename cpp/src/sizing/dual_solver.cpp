@@ -16,15 +16,17 @@ constexpr std::size_t kAlignment = 64;
 /// Slopes and gradients smaller than this share of their terms are rounding.
 constexpr double kNoise = 1e-12;
 /// A gain, or a range left, by less than this share is none.
-constexpr double kRounding = 1e-14, kKept = 1e-10, kGap = 1e-8;
+constexpr double kRounding = 1e-14, kKept = 1e-10, kGap = 1e-8, kWorstGap = 1e-6;
 constexpr double kTolerance = 2e-15, kRangeTolerance = 1e-11;
 /// A pivot below this share of its diagonal is none: the direction has no curvature.
 constexpr double kPivot = 1e-12;
+/// A rise along a null direction by less than this share of its terms is what rounding left.
+constexpr double kRise = 1e-10;
 /// A bend of the dual function that takes less than this share of the way to it is searched as a jump.
 constexpr double kNarrow = 1e-3;
 /// Proximal rounds: how many, how strong the pull may be in squares of a column's norm, and the gap that ends them.
 constexpr int kRounds = 40;
-constexpr double kStrongest = 1e4, kWeakest = 1e-6, kTightGap = 1e-11;
+constexpr double kStrongest = 1e4, kWeakest = 1e-9, kTightGap = 1e-11;
 
 std::size_t padded_length(std::size_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
@@ -41,7 +43,7 @@ void DualSolver::Free::operator()(double* p) const noexcept { ::operator delete[
 DualSolver::DualSolver(std::size_t max_rows, std::size_t max_columns)
     : max_rows_(max_rows), max_columns_(max_columns), stride_(padded_length(max_columns)) {
   const std::size_t n = padded_length(std::max<std::size_t>(max_rows, 1)), square = padded_length(n * n);
-  constexpr std::size_t kColumnArrays = 19, kRowArrays = 7, kSquares = 5, kVectors = 6;
+  constexpr std::size_t kColumnArrays = 19, kRowArrays = 7, kSquares = 5, kVectors = 10;
   const std::size_t doubles = (max_rows + kColumnArrays) * stride_ + (kRowArrays + kVectors) * n + kSquares * square;
   memory_.reset(static_cast<double*>(::operator new[](doubles * sizeof(double), std::align_val_t{kAlignment})));
   std::fill(memory_.get(), memory_.get() + doubles, 0.0);
@@ -58,7 +60,8 @@ DualSolver::DualSolver(std::size_t max_rows, std::size_t max_columns)
     *column = take(stride_);
   }
   for (double** vector : {&base, &row_low, &row_high, &w_, &gradient_, &direction_, &trial_, &beta_, &pin_x_,
-                          &pin_change_, &right_, &solution_, &reached_w_}) {
+                          &pin_change_, &right_, &solution_, &reached_w_, &row_terms_, &terms_,
+                          &most_, &null_}) {
     *vector = take(n);
   }
   for (double** matrix : {&hessian_, &pins_matrix_, &basis_, &product_, &reduced_}) *matrix = take(square);
@@ -316,15 +319,26 @@ DualSolver::Move DualSolver::find_direction() noexcept {
     right[a] = gradient_[active_[a]] - (f > 0 ? dot(hessian_ + a * n, step, n) : 0.0);
   }
   Move move = Move::newton;
+  for (std::size_t a = 0; a < n; ++a) {
+    const auto j = static_cast<std::size_t>(active_[a]);
+    row_terms_[a] = std::fabs(base[j]) + std::fabs(j < quadratic_ ? w_[j] : bound(j)) + std::fabs(gradient_[j]);
+  }
   if (f == 0) {
     std::copy(hessian_, hessian_ + n * n, reduced_);
+    std::copy(row_terms_, row_terms_ + n, terms_);
+    for (std::size_t k = 0; k < m; ++k) most_[k] = hessian_[k * n + k];
   } else {
     for (std::size_t k = 0; k < m; ++k) {
       double* z = basis_ + k * ld;
       std::fill(z, z + n, 0.0);
       z[f + k] = 1.0;
       for (std::size_t e = f; e-- > 0;) reflect(z, e);
-      for (std::size_t a = 0; a < n; ++a) product_[k * ld + a] = dot(hessian_ + a * n, z, n);
+      terms_[k] = most_[k] = 0.0;
+      for (std::size_t a = 0; a < n; ++a) {
+        product_[k * ld + a] = dot(hessian_ + a * n, z, n);
+        terms_[k] += std::fabs(z[a]) * row_terms_[a];
+        most_[k] += z[a] * z[a] * hessian_[a * n + a];
+      }
     }
     for (std::size_t k = 0; k < m; ++k) {
       for (std::size_t l = 0; l <= k; ++l) reduced_[k * m + l] = dot(basis_ + l * ld, product_ + k * ld, n);
@@ -370,12 +384,6 @@ DualSolver::Move DualSolver::find_direction() noexcept {
 /// does not, the solution is a null vector of the matrix along which the gradient points: a ray.
 DualSolver::Move DualSolver::solve_reduced() noexcept {
   const std::size_t m = active_.size() - pins_.size();
-  double gradient_scale = 0.0;
-  for (const std::int32_t row_index : active_) {
-    const auto j = static_cast<std::size_t>(row_index);
-    const double held = j < quadratic_ ? w_[j] : bound(j);
-    gradient_scale = std::fmax(gradient_scale, std::fabs(base[j]) + std::fabs(held) + std::fabs(gradient_[j]));
-  }
   for (std::size_t k = 0; k < m; ++k) {
     double* row_k = reduced_ + k * m;
     for (std::size_t l = 0; l < k; ++l) {
@@ -384,21 +392,12 @@ DualSolver::Move DualSolver::solve_reduced() noexcept {
     }
     const double pivot = row_k[k] - dot(row_k, row_k, k);
     const double value = right_[k] - dot(row_k, solution_, k);
-    if (pivot > kPivot * row_k[k]) {
+    if (pivot > kPivot * most_[k]) {
       row_k[k] = 1.0 / std::sqrt(pivot);
       solution_[k] = value * row_k[k];
       continue;
     }
-    if (std::fabs(value) > 1e-11 * gradient_scale) {
-      solution_[k] = value;
-      for (std::size_t l = k; l-- > 0;) {  // L' u = 0 above, with u_k given
-        double sum = -row_k[l] * solution_[k];
-        for (std::size_t e = l + 1; e < k; ++e) sum -= reduced_[e * m + l] * solution_[e];
-        solution_[l] = sum * reduced_[l * m + l];
-      }
-      std::fill(solution_ + k + 1, solution_ + m, 0.0);
-      return Move::ray;
-    }
+    if (std::fabs(value) > kNoise * terms_[k] && null_vector(k, value)) return Move::ray;
     row_k[k] = 0.0;
     solution_[k] = 0.0;
   }
@@ -408,6 +407,25 @@ DualSolver::Move DualSolver::solve_reduced() noexcept {
     solution_[k] = sum * reduced_[k * m + k];
   }
   return Move::newton;
+}
+
+/// The null vector of the first k + 1 rows and columns whose last entry is `value`, into solution_ if the dual
+/// function rises along it by more than the rounding of its terms. False if it does not.
+bool DualSolver::null_vector(std::size_t k, double value) noexcept {
+  const std::size_t m = active_.size() - pins_.size();
+  double* u = null_;
+  u[k] = value;
+  double terms = std::fabs(value) * terms_[k];
+  for (std::size_t l = k; l-- > 0;) {
+    double sum = -reduced_[k * m + l] * value;
+    for (std::size_t e = l + 1; e < k; ++e) sum -= reduced_[e * m + l] * u[e];
+    u[l] = sum * reduced_[l * m + l];
+    terms += std::fabs(u[l]) * terms_[l];
+  }
+  if (!(value * value > kRise * terms)) return false;
+  std::copy(u, u + k + 1, solution_);
+  std::fill(solution_ + k + 1, solution_ + m, 0.0);
+  return true;
 }
 
 /// Kinks of columns that jump, within `furthest` steps.
@@ -741,7 +759,7 @@ void DualSolver::clip() noexcept {
 }
 
 /// The dual value at w, which bounds the minimum from below. Whether x proves to be optimal: it keeps the bounded rows,
-/// and its own value is no further off than rounding explains.
+/// and its own value is within this share of the bound, or no further off than rounding explains.
 bool DualSolver::certify(double gap) noexcept {
   const KernelTable& kernel = active_kernels();
   const DualRows rows{matrix_, stride_, active_.data(), active_.size(), padded_};
@@ -750,7 +768,6 @@ bool DualSolver::certify(double gap) noexcept {
   kernel.dual_response(columns, slope_, slope_, 0.0, trial_x_, trial_weight_);
   kernel.dual_products(rows, x_, trial_);
   double value = 0.0, risk_scale = 0.0;
-  bool kept = true;
   dual_value_ = 0.0;
   for (const std::int32_t row_index : active_) {
     const auto j = static_cast<std::size_t>(row_index);
@@ -759,12 +776,10 @@ bool DualSolver::certify(double gap) noexcept {
       value += 0.5 * y * y;
       risk_scale += 0.5 * base[j] * base[j];
       dual_value_ += w_[j] * (base[j] - 0.5 * w_[j]);
-      continue;
+    } else {
+      dual_value_ += w_[j] * (base[j] - bound(j));
+      if (!(std::fabs(y - bound(j)) <= kKept * terms_of(j) + kRounding * base_scale_)) return false;
     }
-    dual_value_ += w_[j] * (base[j] - bound(j));
-    double terms = std::fabs(base[j]);
-    for (std::size_t i = 0; i < columns_; ++i) terms += std::fabs(row(j)[i] * x_[i]);
-    kept = kept && std::fabs(y - bound(j)) <= kKept * terms + kRounding * base_scale_;
   }
   const auto charge = [this](std::size_t i, double x) {
     return std::fmax(x, 0.0) * cost_buy[i] - std::fmin(x, 0.0) * cost_sell[i] + 0.5 * impact[i] * x * x;
@@ -773,7 +788,24 @@ bool DualSolver::certify(double gap) noexcept {
     value += charge(i, x_[i]);
     dual_value_ += charge(i, trial_x_[i]) + slope_[i] * trial_x_[i];
   }
-  return kept && value - dual_value_ <= gap * std::fabs(value) + kRounding * (risk_scale + scale_);
+  const double off = std::fabs(value - dual_value_);
+  if (!(off <= kWorstGap * (std::fabs(value) + risk_scale) + kRounding * base_scale_ * base_scale_)) return false;
+  if (off <= gap * std::fabs(value) + kRounding * (risk_scale + scale_)) return true;
+  // Rows whose terms all but cancel.
+  double rounding = kRounding * (risk_scale + scale_);
+  for (const std::int32_t row_index : active_) {
+    const auto j = static_cast<std::size_t>(row_index);
+    const double noise = kRounding * terms_of(j);
+    rounding += noise * (std::fabs(w_[j]) + (j < quadratic_ ? noise : 0.0));
+  }
+  return off <= gap * std::fabs(value) + rounding;
+}
+
+/// What a row is the sum of, in absolute value.
+double DualSolver::terms_of(std::size_t j) const noexcept {
+  double terms = std::fabs(base[j]);
+  for (std::size_t i = 0; i < columns_; ++i) terms += std::fabs(row(j)[i] * x_[i]);
+  return terms;
 }
 
 SolveStatus DualSolver::solve(bool warm) noexcept {

@@ -91,6 +91,7 @@ class DualSolver {
   Move find_direction() noexcept;
   bool factor_pins() noexcept;
   Move solve_reduced() noexcept;
+  bool null_vector(std::size_t k, double value) noexcept;
   Step search(Move move) noexcept;
   void collect_events(double furthest) noexcept;
   void collect_jumps(double furthest) noexcept;
@@ -108,6 +109,7 @@ class DualSolver {
   SolveStatus approach() noexcept;
   SolveStatus solve_pulled(double pull) noexcept;
   bool place_within_noise() noexcept;
+  [[nodiscard]] double terms_of(std::size_t j) const noexcept;
   [[nodiscard]] bool stays(std::size_t i) const noexcept;
   [[nodiscard]] double bound(std::size_t j) const noexcept;
   [[nodiscard]] double middle(std::size_t i) const noexcept;
@@ -128,7 +130,7 @@ class DualSolver {
   // small dense matrices, max_rows_ apart
   double *hessian_, *pins_matrix_, *basis_, *product_, *reduced_;
   // small vectors
-  double *beta_, *pin_x_, *pin_change_, *right_, *solution_, *reached_w_;
+  double *beta_, *pin_x_, *pin_change_, *right_, *solution_, *reached_w_, *row_terms_, *terms_, *most_, *null_;
 
   std::vector<Region> region_;
   std::vector<RowState> row_state_;
