@@ -16,16 +16,18 @@ constexpr std::size_t kAlignment = 64;
 /// Slopes and gradients smaller than this share of their terms are rounding.
 constexpr double kNoise = 1e-12;
 /// A gain, or a range left, by less than this share is none.
-constexpr double kRounding = 1e-14, kKept = 1e-10, kGap = 1e-8, kWorstGap = 1e-6;
+constexpr double kRounding = 1e-14, kKept = 1e-10, kGap = 1e-8, kWorstGap = 1e-7;
 constexpr double kTolerance = 2e-15, kRangeTolerance = 1e-11;
 /// A pivot below this share of its diagonal is none: the direction has no curvature.
 constexpr double kPivot = 1e-12;
 /// A rise along a null direction by less than this share of its terms is what rounding left.
 constexpr double kRise = 1e-10;
+/// Beside columns of tiny impact the curvature of a quadratic row is lost; it counts if the ray has this share of it.
+constexpr double kBent = 1e-6;
 /// A bend of the dual function that takes less than this share of the way to it is searched as a jump.
 constexpr double kNarrow = 1e-3;
 /// Proximal rounds: how many, how strong the pull may be in squares of a column's norm, and the gap that ends them.
-constexpr int kRounds = 40;
+constexpr int kRounds = 40, kFailures = 4;
 constexpr double kStrongest = 1e4, kWeakest = 1e-9, kTightGap = 1e-11;
 
 std::size_t padded_length(std::size_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
@@ -97,8 +99,11 @@ double DualSolver::bound(std::size_t j) const noexcept {
 
 void DualSolver::prepare() noexcept {
   jumpers_.clear();
-  base_scale_ = 0.0;
-  for (std::size_t j = 0; j < rows_; ++j) base_scale_ = std::fmax(base_scale_, std::fabs(base[j]));
+  base_scale_ = base_square_ = 0.0;
+  for (std::size_t j = 0; j < rows_; ++j) {
+    base_scale_ = std::fmax(base_scale_, std::fabs(base[j]));
+    if (j < quadratic_) base_square_ += base[j] * base[j];
+  }
   std::fill(norm_, norm_ + padded_, 0.0);
   for (std::size_t j = 0; j < rows_; ++j) {
     const double* a = row(j);
@@ -520,10 +525,12 @@ DualSolver::Step DualSolver::search(Move move) noexcept {
   kernel.dual_slopes(rows, direction_, tau_);
   const double furthest = move == Move::ray ? kInfinity : 1.0;
   double curvature = 0.0;
+  const double negligible = move == Move::ray ? kBent * length_ : 0.0;  // a ray has no curvature but rounding
   for (const std::int32_t j : active_) {
-    if (move == Move::ray) break;  // it has none: what would be added is rounding
-    if (static_cast<std::size_t>(j) < quadratic_) curvature += -direction_[j] * direction_[j];
+    const double d = direction_[j];
+    if (static_cast<std::size_t>(j) < quadratic_ && std::fabs(d) > negligible) curvature += -d * d;
   }
+  const double quadratic_curvature = curvature;
   collect_events(furthest);
 
   if (move == Move::newton) {
@@ -573,7 +580,7 @@ DualSolver::Step DualSolver::search(Move move) noexcept {
       derivative -= event.jump;
       curvature = std::fmin(curvature + event.curvature, 0.0);
       moving += event.curvature < 0.0 ? 1 : event.curvature > 0.0 ? -1 : 0;
-      if (move == Move::ray && moving == 0) curvature = 0.0;  // not what rounding left of the sum
+      if (move == Move::ray && moving == 0) curvature = quadratic_curvature;  // not what rounding left of the sum
     }
   }
   if (stop < 0.0) {
@@ -835,7 +842,7 @@ SolveStatus DualSolver::approach() noexcept {
   std::copy(impact, impact + columns_, true_impact_);
   for (std::size_t i = 0; i < columns_; ++i) centre_[i] = middle(i);
   double pull = 1.0, weakest = kWeakest;
-  int spent = 0;
+  int spent = 0, failures = 0;
   bool reached = false, certified = false;
   for (int round = 0; round < kRounds && !certified; ++round) {
     const SolveStatus status = solve_pulled(pull);
@@ -845,6 +852,7 @@ SolveStatus DualSolver::approach() noexcept {
       return status;
     }
     if (status == SolveStatus::iteration_limit) {
+      if (++failures == kFailures) break;
       weakest = std::fmin(10.0 * pull, 1.0);
       pull = std::fmin(100.0 * pull, kStrongest);
       continue;
@@ -916,12 +924,12 @@ bool DualSolver::place_within_noise() noexcept {
 SolveStatus DualSolver::climb() noexcept {
   idle_ = 0;
   started_ = false;
-  const int limit = 200 + 8 * static_cast<int>(columns_);
+  const int limit = 200 + 4 * static_cast<int>(columns_);
   for (iterations_ = 1; iterations_ <= limit; ++iterations_) {
     evaluate();
     const Move move = find_direction();
     if (!std::isfinite(gain_)) break;
-    const bool still = move == Move::newton && gain_ <= kTolerance * scale_;
+    const bool still = move == Move::newton && gain_ <= kTolerance * (scale_ + kTolerance * base_square_);
     if (!still) {
       const Step step = search(move);
       if (step == Step::unbounded) return SolveStatus::infeasible;

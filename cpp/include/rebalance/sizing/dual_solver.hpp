@@ -139,7 +139,7 @@ class DualSolver {
   std::vector<Event> events_, crossed_;
 
   int iterations_ = 0, idle_ = 0;
-  double base_scale_ = 0.0, scale_ = 0.0, gain_ = 0.0, length_ = 0.0, dual_value_ = 0.0;
+  double base_scale_ = 0.0, base_square_ = 0.0, scale_ = 0.0, gain_ = 0.0, length_ = 0.0, dual_value_ = 0.0;
   bool started_ = false;
 };
 
