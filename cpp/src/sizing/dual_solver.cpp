@@ -6,6 +6,7 @@
 #include <new>
 
 #include "rebalance/kernels.hpp"
+#include "rebalance/sizing/lanes.hpp"
 
 namespace rebalance::sizing {
 namespace {
@@ -45,7 +46,7 @@ void DualSolver::Free::operator()(double* p) const noexcept { ::operator delete[
 DualSolver::DualSolver(std::size_t max_rows, std::size_t max_columns)
     : max_rows_(max_rows), max_columns_(max_columns), stride_(padded_length(max_columns)) {
   const std::size_t n = padded_length(std::max<std::size_t>(max_rows, 1)), square = padded_length(n * n);
-  constexpr std::size_t kColumnArrays = 19, kRowArrays = 7, kSquares = 5, kVectors = 10;
+  constexpr std::size_t kColumnArrays = 21, kRowArrays = 7, kSquares = 5, kVectors = 10;
   const std::size_t doubles = (max_rows + kColumnArrays) * stride_ + (kRowArrays + kVectors) * n + kSquares * square;
   memory_.reset(static_cast<double*>(::operator new[](doubles * sizeof(double), std::align_val_t{kAlignment})));
   std::fill(memory_.get(), memory_.get() + doubles, 0.0);
@@ -58,7 +59,7 @@ DualSolver::DualSolver(std::size_t max_rows, std::size_t max_columns)
   matrix_ = take(max_rows * stride_);
   for (double** column : {&cost_buy, &cost_sell, &impact, &low, &high, &slope_, &tau_, &x_, &weight_, &trial_x_,
                           &trial_weight_, &low_now_, &high_now_, &inverse_impact_, &norm_, &centre_, &true_buy_,
-                          &true_sell_, &true_impact_}) {
+                          &true_sell_, &true_impact_, &first_kink_, &last_kink_}) {
     *column = take(stride_);
   }
   for (double** vector : {&base, &row_low, &row_high, &w_, &gradient_, &direction_, &trial_, &beta_, &pin_x_,
@@ -71,6 +72,7 @@ DualSolver::DualSolver(std::size_t max_rows, std::size_t max_columns)
   row_state_.resize(max_rows, RowState::inactive);
   active_.reserve(max_rows);
   jumpers_.reserve(stride_);
+  smooth_.reserve(stride_);
   pins_.reserve(max_rows + 1);
   events_.reserve(4 * stride_ + max_rows);
   crossed_.reserve(4 * stride_ + max_rows);
@@ -91,7 +93,7 @@ void DualSolver::reshape(std::size_t quadratic_rows, std::size_t bounded_rows, s
   }
 }
 
-double DualSolver::middle(std::size_t i) const noexcept { return std::fmin(std::fmax(0.0, low[i]), high[i]); }
+double DualSolver::middle(std::size_t i) const noexcept { return std::min(std::max(0.0, low[i]), high[i]); }
 
 double DualSolver::bound(std::size_t j) const noexcept {
   return row_state_[j] == RowState::at_low ? row_low[j] : row_high[j];
@@ -99,9 +101,10 @@ double DualSolver::bound(std::size_t j) const noexcept {
 
 void DualSolver::prepare() noexcept {
   jumpers_.clear();
+  smooth_.clear();
   base_scale_ = base_square_ = 0.0;
   for (std::size_t j = 0; j < rows_; ++j) {
-    base_scale_ = std::fmax(base_scale_, std::fabs(base[j]));
+    base_scale_ = std::max(base_scale_, std::fabs(base[j]));
     if (j < quadratic_) base_square_ += base[j] * base[j];
   }
   std::fill(norm_, norm_ + padded_, 0.0);
@@ -121,6 +124,7 @@ void DualSolver::prepare() noexcept {
       if (region_[i] == Region::smooth) region_[i] = Region::middle;
     } else {
       region_[i] = Region::smooth;
+      if (i < columns_) smooth_.push_back(static_cast<std::int32_t>(i));
     }
   }
 }
@@ -130,6 +134,8 @@ void DualSolver::set_region(std::size_t i, Region region) noexcept {
   if (region == Region::pinned || region == Region::smooth) return;
   const double to = region == Region::low ? low[i] : region == Region::high ? high[i] : middle(i);
   low_now_[i] = high_now_[i] = to;
+  first_kink_[i] = region == Region::low ? cost_sell[i] : region == Region::high ? -kInfinity : -cost_buy[i];
+  last_kink_[i] = region == Region::high ? -cost_buy[i] : region == Region::low ? kInfinity : cost_sell[i];
 }
 
 void DualSolver::start_cold() noexcept {
@@ -161,7 +167,7 @@ void DualSolver::start_from(const double* x) noexcept {
   }
   for (const std::int32_t column : jumpers_) {
     const auto i = static_cast<std::size_t>(column);
-    const double to = std::fmin(std::fmax(x[i], low[i]), high[i]);
+    const double to = std::min(std::max(x[i], low[i]), high[i]);
     if (to == high[i] || to == low[i] || to == middle(i)) {
       set_region(i, to == middle(i) ? Region::middle : to == high[i] ? Region::high : Region::low);
     } else if (pins_.size() < active_.size()) {
@@ -206,7 +212,7 @@ bool DualSolver::start_warm() noexcept {
     pin.slope = buys ? -cost_buy[i] : cost_sell[i];
     pin.low = buys ? middle(i) : low[i];
     pin.high = buys ? high[i] : middle(i);
-    pin_x_[p] = std::fmin(std::fmax(pin_x_[p], pin.low), pin.high);
+    pin_x_[p] = std::min(std::max(pin_x_[p], pin.low), pin.high);
     low_now_[i] = high_now_[i] = pin_x_[p];
   }
   for (const std::int32_t i : jumpers_) {
@@ -287,7 +293,7 @@ DualSolver::Move DualSolver::find_direction() noexcept {
   const std::size_t n = active_.size(), f = pins_.size(), m = n - f, ld = max_rows_;
   // Curvature: the quadratic rows and the columns that move.
   bool any_free = false;
-  for (std::size_t i = 0; i < padded_ && !any_free; ++i) any_free = weight_[i] != 0.0;
+  for (std::size_t s = 0; s < smooth_.size() && !any_free; ++s) any_free = weight_[smooth_[s]] != 0.0;
   if (any_free) {
     const DualRows rows{matrix_, stride_, active_.data(), n, padded_};
     active_kernels().dual_gram(rows, weight_, hessian_);
@@ -437,12 +443,12 @@ bool DualSolver::null_vector(std::size_t k, double value) noexcept {
 void DualSolver::collect_jumps(double furthest) noexcept {
   for (const std::int32_t column : jumpers_) {
     const auto i = static_cast<std::size_t>(column);
-    const double tau = tau_[i];
+    const double tau = tau_[i], to = slope_[i] + tau * furthest;
+    if (to > first_kink_[i] && to < last_kink_[i]) continue;
     if (region_[i] == Region::pinned || !(std::fabs(tau) > kNoise * norm_[i] * length_)) continue;
-    const double to = slope_[i] + tau * furthest;
     const auto add = [&](double kink, double from_x, double to_x, Region region) {
       // Not before 0: a slope that stands a rounding beyond its kink is on it.
-      const double at = std::fmax((kink - slope_[i]) / tau, 0.0);
+      const double at = std::max((kink - slope_[i]) / tau, 0.0);
       if (at <= furthest) {
         events_.push_back({at, std::fabs(tau) * std::fabs(from_x - to_x), 0.0, column, -1, region, at});
       }
@@ -465,10 +471,11 @@ bool DualSolver::stays(std::size_t i) const noexcept {
 
 /// Points where a column with impact starts or stops to move, within `furthest` steps.
 void DualSolver::collect_bends(Move move, double furthest) noexcept {
-  for (std::size_t i = 0; i < columns_; ++i) {
+  for (const std::int32_t column : smooth_) {
+    const auto i = static_cast<std::size_t>(column);
     if (move == Move::newton && stays(i)) continue;
     const double tau = tau_[i];
-    if (region_[i] != Region::smooth || !(std::fabs(tau) > kNoise * norm_[i] * length_)) continue;
+    if (!(std::fabs(tau) > kNoise * norm_[i] * length_)) continue;
     const double bend = tau * tau * inverse_impact_[i];
     const auto add = [&](double at, double curvature) {
       if (at <= furthest) events_.push_back({at, 0.0, curvature, -1, -1, Region::smooth, at});
@@ -476,9 +483,9 @@ void DualSolver::collect_bends(Move move, double furthest) noexcept {
     // Buying: x falls from `most` to `least` while the slope rises from `near` to `far`; selling likewise.
     const auto segment = [&](double near, double far, bool inside) {
       if (tau < 0.0) std::swap(near, far);
-      const double enter = std::fmax((near - slope_[i]) / tau, 0.0), leave = (far - slope_[i]) / tau;
+      const double enter = std::max((near - slope_[i]) / tau, 0.0), leave = (far - slope_[i]) / tau;
       if (inside) {
-        add(std::fmax(leave, 0.0), bend);
+        add(std::max(leave, 0.0), bend);
       } else if (!(leave > 0.0)) {
         return;
       } else if (leave - enter < kNarrow * enter) {
@@ -490,12 +497,12 @@ void DualSolver::collect_bends(Move move, double furthest) noexcept {
       }
     };
     const bool moves = weight_[i] != 0.0;
-    if (high[i] > std::fmax(low[i], 0.0)) {
-      segment(-cost_buy[i] - impact[i] * high[i], -cost_buy[i] - impact[i] * std::fmax(low[i], 0.0),
+    if (high[i] > std::max(low[i], 0.0)) {
+      segment(-cost_buy[i] - impact[i] * high[i], -cost_buy[i] - impact[i] * std::max(low[i], 0.0),
               moves && x_[i] > 0.0);
     }
-    if (low[i] < std::fmin(high[i], 0.0)) {
-      segment(cost_sell[i] - impact[i] * std::fmin(high[i], 0.0), cost_sell[i] - impact[i] * low[i],
+    if (low[i] < std::min(high[i], 0.0)) {
+      segment(cost_sell[i] - impact[i] * std::min(high[i], 0.0), cost_sell[i] - impact[i] * low[i],
               moves && x_[i] < 0.0);
     }
   }
@@ -542,8 +549,8 @@ DualSolver::Step DualSolver::search(Move move) noexcept {
     }
     if (events_.empty() && derivative >= -1e-9 * gain_) {
       for (const std::int32_t j : active_) w_[j] += direction_[j];
-      for (std::size_t i = 0; i < columns_; ++i) {
-        if (!stays(i)) return Step::partial;
+      for (const std::int32_t i : smooth_) {
+        if (!stays(static_cast<std::size_t>(i))) return Step::partial;
       }
       return Step::whole;
     }
@@ -554,8 +561,8 @@ DualSolver::Step DualSolver::search(Move move) noexcept {
     return a.column != b.column ? a.column > b.column : a.to == Region::low || a.to == Region::high;
   };
   std::make_heap(events_.begin(), events_.end(), later);
-  for (std::size_t i = 0; i < columns_ && move == Move::newton; ++i) {
-    curvature += -tau_[i] * tau_[i] * weight_[i];
+  if (move == Move::newton && !smooth_.empty()) {
+    curvature -= lane_sum(columns_, [this](std::size_t i) { return tau_[i] * tau_[i] * weight_[i]; });
   }
   double derivative = gain_, at = 0.0, stop = -1.0;
   const Event* block = nullptr;
@@ -578,7 +585,7 @@ DualSolver::Step DualSolver::search(Move move) noexcept {
       block = &crossed_.back();
     } else {
       derivative -= event.jump;
-      curvature = std::fmin(curvature + event.curvature, 0.0);
+      curvature = std::min(curvature + event.curvature, 0.0);
       moving += event.curvature < 0.0 ? 1 : event.curvature > 0.0 ? -1 : 0;
       if (move == Move::ray && moving == 0) curvature = quadratic_curvature;  // not what rounding left of the sum
     }
@@ -589,7 +596,7 @@ DualSolver::Step DualSolver::search(Move move) noexcept {
       curvature = -derivative;  // flat from the last kink on
       derivative = 0.0;
     }
-    stop = std::fmin(curvature < 0.0 ? at - derivative / curvature : furthest, furthest);
+    stop = std::min(curvature < 0.0 ? at - derivative / curvature : furthest, furthest);
   }
   for (const std::int32_t j : active_) w_[j] += stop * direction_[j];
   idle_ = stop > 0.0 ? 0 : idle_ + 1;
@@ -676,13 +683,13 @@ void DualSolver::release(std::size_t p, bool above) noexcept {
 bool DualSolver::release_worst() noexcept {
   // Kinks that coincide can be taken in a circle; then the first goes instead of the worst, and soon rounding counts.
   const bool circling = idle_ > static_cast<int>(2 * rows_ + 10);
-  const double slack = circling ? std::pow(10.0, std::fmin(0.25 * (idle_ - static_cast<int>(2 * rows_ + 10)), 3.0)) : 1.0;
+  const double slack = circling ? std::pow(10.0, std::min(0.25 * (idle_ - static_cast<int>(2 * rows_ + 10)), 3.0)) : 1.0;
   double worst = 0.0;
   std::size_t which = pins_.size();
   bool above = false;
   for (std::size_t p = 0; p < pins_.size(); ++p) {
     const double x = pin_x_[p], norm = norm_[pins_[p].column];
-    const double excess = std::fmax(x - pins_[p].high, pins_[p].low - x);
+    const double excess = std::max(x - pins_[p].high, pins_[p].low - x);
     const double tolerance = slack * (kRangeTolerance * std::fabs(x) + kNoise * base_scale_ / norm);
     if (!(excess > tolerance) || (excess * norm <= worst) || (circling && which < pins_.size())) continue;
     worst = excess * norm;
@@ -708,7 +715,7 @@ bool DualSolver::activate_worst() noexcept {
   for (const std::int32_t row_index : idle_rows_) {
     const auto j = static_cast<std::size_t>(row_index);
     const double y = base[j] + trial_[j];
-    const double excess = std::fmax(y - row_high[j], row_low[j] - y);
+    const double excess = std::max(y - row_high[j], row_low[j] - y);
     const double rounding = kRangeTolerance * (std::fabs(base[j]) + std::fabs(trial_[j])) + kRounding * base_scale_;
     if (!(excess > rounding) || excess <= worst) continue;
     worst = excess;
@@ -729,7 +736,7 @@ void DualSolver::move_columns() noexcept {
   const DualRows rows{matrix_, stride_, active_.data(), active_.size(), padded_};
   active_kernels().dual_slopes(rows, direction_, tau_);
   for (std::size_t i = 0; i < columns_; ++i) {
-    x_[i] = std::fmin(std::fmax(x_[i] - weight_[i] * tau_[i], low[i]), high[i]);
+    x_[i] = std::min(std::max(x_[i] - weight_[i] * tau_[i], low[i]), high[i]);
   }
   for (std::size_t p = 0; p < pins_.size(); ++p) {
     const auto i = static_cast<std::size_t>(pins_[p].column);
@@ -761,8 +768,12 @@ void DualSolver::settle() noexcept {
   }
 }
 
+/// x into its bounds, whatever a climb that failed made of it.
 void DualSolver::clip() noexcept {
-  for (std::size_t i = 0; i < columns_; ++i) x_[i] = std::fmin(std::fmax(x_[i], low[i]), high[i]);
+  for (std::size_t i = 0; i < columns_; ++i) {
+    const double x = std::min(std::max(x_[i], low[i]), high[i]);
+    x_[i] = std::isfinite(x) ? x : middle(i);
+  }
 }
 
 /// The dual value at w, which bounds the minimum from below. Whether x proves to be optimal: it keeps the bounded rows,
@@ -789,12 +800,10 @@ bool DualSolver::certify(double gap) noexcept {
     }
   }
   const auto charge = [this](std::size_t i, double x) {
-    return std::fmax(x, 0.0) * cost_buy[i] - std::fmin(x, 0.0) * cost_sell[i] + 0.5 * impact[i] * x * x;
+    return std::max(x, 0.0) * cost_buy[i] - std::min(x, 0.0) * cost_sell[i] + 0.5 * impact[i] * x * x;
   };
-  for (std::size_t i = 0; i < columns_; ++i) {
-    value += charge(i, x_[i]);
-    dual_value_ += charge(i, trial_x_[i]) + slope_[i] * trial_x_[i];
-  }
+  value += lane_sum(columns_, [&](std::size_t i) { return charge(i, x_[i]); });
+  dual_value_ += lane_sum(columns_, [&](std::size_t i) { return charge(i, trial_x_[i]) + slope_[i] * trial_x_[i]; });
   const double off = std::fabs(value - dual_value_);
   if (!(off <= kWorstGap * (std::fabs(value) + risk_scale) + kRounding * base_scale_ * base_scale_)) return false;
   if (off <= gap * std::fabs(value) + kRounding * (risk_scale + scale_)) return true;
@@ -810,9 +819,8 @@ bool DualSolver::certify(double gap) noexcept {
 
 /// What a row is the sum of, in absolute value.
 double DualSolver::terms_of(std::size_t j) const noexcept {
-  double terms = std::fabs(base[j]);
-  for (std::size_t i = 0; i < columns_; ++i) terms += std::fabs(row(j)[i] * x_[i]);
-  return terms;
+  const double* a = row(j);
+  return std::fabs(base[j]) + lane_sum(columns_, [&](std::size_t i) { return std::fabs(a[i] * x_[i]); });
 }
 
 SolveStatus DualSolver::solve(bool warm) noexcept {
@@ -853,13 +861,13 @@ SolveStatus DualSolver::approach() noexcept {
     }
     if (status == SolveStatus::iteration_limit) {
       if (++failures == kFailures) break;
-      weakest = std::fmin(10.0 * pull, 1.0);
-      pull = std::fmin(100.0 * pull, kStrongest);
+      weakest = std::min(10.0 * pull, 1.0);
+      pull = std::min(100.0 * pull, kStrongest);
       continue;
     }
     reached = true;
     std::copy(x_, x_ + columns_, centre_);
-    pull = std::fmax(0.1 * pull, weakest);
+    pull = std::max(0.1 * pull, weakest);
     certified = place_within_noise() && certify(round + 1 < kRounds ? kTightGap : kGap);
   }
   const double dual_value = dual_value_;
@@ -907,10 +915,10 @@ SolveStatus DualSolver::solve_pulled(double pull) noexcept {
 bool DualSolver::place_within_noise() noexcept {
   active_kernels().dual_slopes({matrix_, stride_, active_.data(), active_.size(), padded_}, w_, slope_);
   double size = 0.0;
-  for (std::size_t j = 0; j < rows_; ++j) size = std::fmax(size, std::fabs(w_[j]));
+  for (std::size_t j = 0; j < rows_; ++j) size = std::max(size, std::fabs(w_[j]));
   for (const std::int32_t column : jumpers_) {
     const auto i = static_cast<std::size_t>(column);
-    const double beyond = std::fmax(-cost_buy[i] - slope_[i], slope_[i] - cost_sell[i]);
+    const double beyond = std::max(-cost_buy[i] - slope_[i], slope_[i] - cost_sell[i]);
     const Region out = slope_[i] < 0.0 ? Region::high : Region::low;
     set_region(i, beyond > 0.0 ? out : Region::middle);
     if (std::isfinite(low_now_[i])) continue;

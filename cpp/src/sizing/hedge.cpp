@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "rebalance/sizing/lanes.hpp"
+
 namespace rebalance::sizing {
 namespace {
 
@@ -193,7 +195,7 @@ void HedgeSolver::factor(Column penalty) {
     for (std::size_t i = 0; i < k; ++i) {
       for (std::size_t j = 0; j < k; ++j) {
         const double one = penalty[i * k + j], other = penalty[j * k + i], scale = unit[i] * unit[j];
-        if (std::fabs(one - other) > 1e-9 * std::fmax(std::fabs(one), std::fabs(other))) {
+        if (std::fabs(one - other) > 1e-9 * std::max(std::fabs(one), std::fabs(other))) {
           throw std::invalid_argument("penalty must be symmetric, but " + at("penalty", i * k + j, k) + " is " +
                                       number(one) + " and " + at("penalty", j * k + i, k) + " is " + number(other));
         }
@@ -212,7 +214,7 @@ void HedgeSolver::factor(Column penalty) {
       }
       double least = 0.0;
       for (std::size_t j = 0; j < k; ++j) {
-        if (!done[j]) least = std::fmin(least, rest[j * k + j]);
+        if (!done[j]) least = std::min(least, rest[j * k + j]);
       }
       if (least < -1e-9) {
         throw std::invalid_argument("penalty must be positive semidefinite, but scaled to a unit diagonal it has a "
@@ -250,7 +252,7 @@ void HedgeSolver::fill(bool elastic) noexcept {
   for (std::size_t q = 0; q < rank_ && !elastic; ++q) {
     const double* r = factor_.data() + q * greeks_;
     double* row = dual_.row(rank);
-    double base = 0.0, size = 0.0;
+    double base = 0.0;
     std::fill(row, row + m, 0.0);
     for (std::size_t j = 0; j < greeks_; ++j) {
       if (r[j] == 0.0) continue;
@@ -258,11 +260,11 @@ void HedgeSolver::fill(bool elastic) noexcept {
       const double* greek = data_.greeks.data() + j * m;
       for (std::size_t i = 0; i < m; ++i) row[i] += r[j] * greek[i];
     }
-    for (std::size_t i = 0; i < m; ++i) size = std::fmax(size, std::fabs(row[i]));
+    const double size = largest_size(row, m);
     moves_[q] = size > 0.0;
     if (size == 0.0) continue;
     dual_.base[rank++] = base;
-    largest = std::fmax(largest, size);
+    largest = std::max(largest, size);
     if (split_) std::copy(row, row + m, row + m);
   }
   moved_ = rank;
@@ -286,10 +288,9 @@ void HedgeSolver::fill(bool elastic) noexcept {
       if (split_) std::copy(data_.use_sell.data() + r * m, data_.use_sell.data() + (r + 1) * m, row + m);
       low = data_.row_lower[r];
       high = data_.row_upper[r];
-      bounded.unit = std::fmax(std::isfinite(low) ? std::fabs(low) : 0.0, std::isfinite(high) ? std::fabs(high) : 0.0);
+      bounded.unit = std::max(std::isfinite(low) ? std::fabs(low) : 0.0, std::isfinite(high) ? std::fabs(high) : 0.0);
     }
-    double size = 0.0;
-    for (std::size_t i = 0; i < n; ++i) size = std::fmax(size, std::fabs(row[i]));
+    const double size = largest_size(row, n);
     if (bounded.unit == 0.0) bounded.unit = size > 0.0 ? size : 1.0;
     // A power of two, so that nothing is rounded.
     const double wanted = size > 0.0 ? (largest > 0.0 ? largest : 1.0) / size : 1.0;
@@ -309,10 +310,10 @@ void HedgeSolver::fill(bool elastic) noexcept {
     dual_.cost_buy[m + i] = dual_.cost_buy[i];
     dual_.cost_sell[m + i] = dual_.cost_sell[i];
     dual_.impact[m + i] = dual_.impact[i];
-    dual_.low[i] = std::fmax(data_.lower[i], 0.0);
-    dual_.high[i] = std::fmax(data_.upper[i], 0.0);
-    dual_.low[m + i] = std::fmin(data_.lower[i], 0.0);
-    dual_.high[m + i] = std::fmin(data_.upper[i], 0.0);
+    dual_.low[i] = std::max(data_.lower[i], 0.0);
+    dual_.high[i] = std::max(data_.upper[i], 0.0);
+    dual_.low[m + i] = std::min(data_.lower[i], 0.0);
+    dual_.high[m + i] = std::min(data_.upper[i], 0.0);
   }
   if (!elastic) return;
   for (std::size_t b = 0; b < bounded_.size(); ++b) {
@@ -418,8 +419,8 @@ const HedgeSolution& HedgeSolver::solve_from(Column trades) {
   require();
   fill(false);
   for (std::size_t i = 0; i < instruments_; ++i) {
-    start_[i] = split_ ? std::fmax(trades[i], 0.0) : trades[i];
-    if (split_) start_[instruments_ + i] = std::fmin(trades[i], 0.0);
+    start_[i] = split_ ? std::max(trades[i], 0.0) : trades[i];
+    if (split_) start_[instruments_ + i] = std::min(trades[i], 0.0);
   }
   dual_.start_from(start_.data());
   return run(true);
@@ -461,25 +462,17 @@ void HedgeSolver::read_solution() noexcept {
 double HedgeSolver::measure() noexcept {
   HedgeSolution& s = solution_;
   const std::size_t m = instruments_;
-  s.cost = 0.0;
-  for (std::size_t i = 0; i < m; ++i) {
+  s.cost = lane_sum(m, [&](std::size_t i) {
     const double x = s.trades[i];
-    s.cost += std::fmax(x, 0.0) * data_.cost_buy[i] - std::fmin(x, 0.0) * data_.cost_sell[i] +
-              0.5 * data_.impact[i] * x * x;
-  }
+    return std::max(x, 0.0) * data_.cost_buy[i] - std::min(x, 0.0) * data_.cost_sell[i] + 0.5 * data_.impact[i] * x * x;
+  });
   for (std::size_t j = 0; j < greeks_; ++j) {
-    double y = data_.exposure[j];
     const double* greek = data_.greeks.data() + j * m;
-    for (std::size_t i = 0; i < m; ++i) y = y + greek[i] * s.trades[i];
-    s.residual[j] = y;
+    s.residual[j] = data_.exposure[j] + lane_sum(m, [&](std::size_t i) { return greek[i] * s.trades[i]; });
   }
   for (std::size_t r = 0; r < rows_; ++r) {
-    double use = 0.0;
-    for (std::size_t i = 0; i < m; ++i) {
-      const double x = s.trades[i];
-      use = use + (x > 0.0 ? data_.use_buy : data_.use_sell)[r * m + i] * x;
-    }
-    s.row_use[r] = use;
+    const double *buy = data_.use_buy.data() + r * m, *sell = data_.use_sell.data() + r * m;
+    s.row_use[r] = lane_sum(m, [&](std::size_t i) { return (s.trades[i] > 0.0 ? buy[i] : sell[i]) * s.trades[i]; });
   }
   s.risk = s.risk_before = 0.0;
   double moved = 0.0;

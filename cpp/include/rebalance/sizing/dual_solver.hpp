@@ -126,6 +126,7 @@ class DualSolver {
   double *w_, *gradient_, *direction_, *trial_;
   // per column
   double *slope_, *tau_, *x_, *weight_, *trial_x_, *trial_weight_, *low_now_, *high_now_, *inverse_impact_, *norm_;
+  double *first_kink_, *last_kink_;                         // between them a column that jumps stays in its region
   double *centre_, *true_buy_, *true_sell_, *true_impact_;  // of the proximal rounds
   // small dense matrices, max_rows_ apart
   double *hessian_, *pins_matrix_, *basis_, *product_, *reduced_;
@@ -134,7 +135,7 @@ class DualSolver {
 
   std::vector<Region> region_;
   std::vector<RowState> row_state_;
-  std::vector<std::int32_t> active_, idle_rows_, jumpers_;
+  std::vector<std::int32_t> active_, idle_rows_, jumpers_, smooth_;
   std::vector<Pin> pins_;
   std::vector<Event> events_, crossed_;
 
