@@ -805,16 +805,17 @@ bool DualSolver::certify(double gap) noexcept {
   value += lane_sum(columns_, [&](std::size_t i) { return charge(i, x_[i]); });
   dual_value_ += lane_sum(columns_, [&](std::size_t i) { return charge(i, trial_x_[i]) + slope_[i] * trial_x_[i]; });
   const double off = std::fabs(value - dual_value_);
-  if (!(off <= kWorstGap * (std::fabs(value) + risk_scale) + kRounding * base_scale_ * base_scale_)) return false;
-  if (off <= gap * std::fabs(value) + kRounding * (risk_scale + scale_)) return true;
-  // Rows whose terms all but cancel.
-  double rounding = kRounding * (risk_scale + scale_);
+  if (off <= gap * std::fabs(value) + kRounding * risk_scale) return true;
+  // What rounding explains: of multipliers times rows, up to a point, and of quadratic rows whose terms all but cancel.
+  double rounding = kRounding * (risk_scale + scale_), squares = 0.0;
   for (const std::int32_t row_index : active_) {
     const auto j = static_cast<std::size_t>(row_index);
     const double noise = kRounding * terms_of(j);
-    rounding += noise * (std::fabs(w_[j]) + (j < quadratic_ ? noise : 0.0));
+    rounding += noise * std::fabs(w_[j]);
+    if (j < quadratic_) squares += noise * noise;
   }
-  return off <= gap * std::fabs(value) + rounding;
+  rounding = std::min(rounding, kWorstGap * (std::fabs(value) + risk_scale));
+  return off <= gap * std::fabs(value) + rounding + squares;
 }
 
 /// What a row is the sum of, in absolute value.
