@@ -10,11 +10,15 @@
 /// exact search from kink to kink. A column without impact jumps at its kinks; where the search stops at a jump the
 /// column is pinned there (its slope stays, its x is solved for) until x leaves the range that the jump spans. So the
 /// work of a step is O(rows x columns), and a problem that moved a little starts from its last pins and multipliers.
+/// Where rounding leads that walk astray, proximal rounds find the way: each adds a pull towards the last x, which makes
+/// every column smooth, and the pull weakens from round to round.
 ///
-/// Error  x satisfies its bounds exactly; the rows hold to about 1e-14 of their terms; the duality gap is reported.
+/// Error  x satisfies its bounds exactly; the rows hold to about 1e-14 of their terms, to 1e-10 at worst; the duality gap
+///        is reported and small, or the status is iteration_limit.
 /// From   Li, Sun, Toh (2018), "A highly efficient semismooth Newton augmented Lagrangian method for solving Lasso
 ///        problems", SIAM J. Optim. 28(1), for the view from the dual; Rockafellar (1998), "Network flows and monotropic
-///        optimization", ch. 11, for the exact search.
+///        optimization", ch. 11, for the exact search; Rockafellar (1976), "Monotone operators and the proximal point
+///        algorithm", SIAM J. Control Optim. 14(5).
 #pragma once
 
 #include <cstddef>
