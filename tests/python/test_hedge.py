@@ -9,12 +9,12 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import FUSED, REFERENCE
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog, lsq_linear
 
 import rebalance_core as rc
+from conftest import FUSED, REFERENCE
 from rebalance_core import _core, sizing
 from rebalance_core.sizing import HedgeSolver, SolveStatus, hedge
 
@@ -78,14 +78,15 @@ def objective(p, x):
 def assert_optimal(p, r, share=1e-7):
     """The conditions of Karush, Kuhn and Tucker, computed from the trades, the residual and the prices alone."""
     g, e, x = np.asarray(p["greeks"], float), np.asarray(p["exposure"], float), r.trades
-    k, m = g.shape
+    m = g.shape[1]
     q = np.asarray(p["penalty"], float)
     q = np.diag(q) if q.ndim == 1 else q
     y = e + g @ x
     lower, upper = np.broadcast_to(p["lower"], m), np.broadcast_to(p["upper"], m)
     buy, sell = np.broadcast_to(p["cost_buy"], m), np.broadcast_to(p["cost_sell"], m)
     impact = np.broadcast_to(p["impact"], m)
-    assert np.all(x >= lower) and np.all(x <= upper)
+    assert np.all(x >= lower)
+    assert np.all(x <= upper)
     marginal = g.T @ (q @ y) + g.T @ r.limit_price + impact * x
     size = np.abs(g).T @ (np.abs(q) @ (np.abs(e) + np.abs(g) @ np.abs(x))) + np.abs(g).T @ np.abs(r.limit_price)
     if p.get("limit") is not None:
@@ -173,7 +174,9 @@ def small_problems(draw):
         "impact": np.array(column(m, st.sampled_from([0.0, 0.5, 2.0]))),
         "lower": -np.array(column(m, st.sampled_from([0.0, 1.0, 2.0]))),
         "upper": np.array(column(m, st.sampled_from([0.0, 1.0, 3.0]))),
-        "limit": None if draw(st.booleans()) else scale * np.array(column(k, st.sampled_from([0.0, 1.0, 2.5, math.inf]))),
+        "limit": None
+        if draw(st.booleans())
+        else scale * np.array(column(k, st.sampled_from([0.0, 1.0, 2.5, math.inf]))),
     }
 
 
@@ -203,7 +206,9 @@ def test_small_problems_are_optimal_or_proven_infeasible(p):
     if feasible:
         assert_optimal(p, r)
     else:
-        assert r.message and r.relaxation.max() > 0 and r.clash.any()
+        assert r.message
+        assert r.relaxation.max() > 0
+        assert r.clash.any()
         relaxed = hedge(**p | {"limit": p["limit"] + r.relaxation * (1 + 1e-9) + 1e-12 * np.abs(p["exposure"])})
         assert relaxed.status == SolveStatus.solved
 

@@ -57,14 +57,14 @@ DualSolver::DualSolver(std::size_t max_rows, std::size_t max_columns)
     return taken;
   };
   matrix_ = take(max_rows * stride_);
-  for (double** column : {&cost_buy, &cost_sell, &impact, &low, &high, &slope_, &tau_, &x_, &weight_, &trial_x_,
-                          &trial_weight_, &low_now_, &high_now_, &inverse_impact_, &norm_, &centre_, &true_buy_,
-                          &true_sell_, &true_impact_, &first_kink_, &last_kink_}) {
+  for (double** column :
+       {&cost_buy, &cost_sell, &impact,    &low,           &high,         &slope_,      &tau_,
+        &x_,       &weight_,   &trial_x_,  &trial_weight_, &low_now_,     &high_now_,   &inverse_impact_,
+        &norm_,    &centre_,   &true_buy_, &true_sell_,    &true_impact_, &first_kink_, &last_kink_}) {
     *column = take(stride_);
   }
   for (double** vector : {&base, &row_low, &row_high, &w_, &gradient_, &direction_, &trial_, &beta_, &pin_x_,
-                          &pin_change_, &right_, &solution_, &reached_w_, &row_terms_, &terms_,
-                          &most_, &null_}) {
+                          &pin_change_, &right_, &solution_, &reached_w_, &row_terms_, &terms_, &most_, &null_}) {
     *vector = take(n);
   }
   for (double** matrix : {&hessian_, &pins_matrix_, &basis_, &product_, &reduced_}) *matrix = take(square);
@@ -173,7 +173,8 @@ void DualSolver::start_from(const double* x) noexcept {
     } else if (pins_.size() < active_.size()) {
       const bool buys = to > middle(i);
       pin_x_[pins_.size()] = to;
-      pins_.push_back({column, 0.0, 0.0, 0.0, buys ? Region::middle : Region::low, buys ? Region::high : Region::middle});
+      pins_.push_back(
+          {column, 0.0, 0.0, 0.0, buys ? Region::middle : Region::low, buys ? Region::high : Region::middle});
       region_[i] = Region::pinned;
     }
   }
@@ -263,14 +264,7 @@ bool DualSolver::factor_pins() noexcept {
   for (std::size_t c = 0; c < f; ++c) {
     double* column = pins_matrix_ + c * ld;
     for (std::size_t a = 0; a < n; ++a) column[a] = row(static_cast<std::size_t>(active_[a]))[pins_[c].column];
-    for (std::size_t e = 0; e < c; ++e) {
-      const double* v = pins_matrix_ + e * ld;
-      // The e-th reflector is (1, v[e + 1], ...); its diagonal entry is R's.
-      double product = column[e] + dot(v + e + 1, column + e + 1, n - e - 1);
-      product *= beta_[e];
-      column[e] -= product;
-      for (std::size_t a = e + 1; a < n; ++a) column[a] -= product * v[a];
-    }
+    for (std::size_t e = 0; e < c; ++e) reflect(column, e);
     double rest = 0.0;
     if (c < n) rest = std::sqrt(dot(column + c, column + c, n - c));
     if (!(rest > 0.5 * kNoise * norm_[pins_[c].column])) {
@@ -287,88 +281,109 @@ bool DualSolver::factor_pins() noexcept {
   return true;
 }
 
-/// direction_: the Newton step that keeps the slopes of the pins, or a ray along which the dual function only rises.
-DualSolver::Move DualSolver::find_direction() noexcept {
-  while (!factor_pins()) evaluate();
-  const std::size_t n = active_.size(), f = pins_.size(), m = n - f, ld = max_rows_;
-  // Curvature: the quadratic rows and the columns that move.
+/// The e-th Householder reflector of the pins, applied to y; it is (1, v[e + 1], ...), and its diagonal entry is R's.
+void DualSolver::reflect(double* y, std::size_t e) const noexcept {
+  const std::size_t n = active_.size();
+  const double* v = pins_matrix_ + e * max_rows_;
+  double product = y[e] + dot(v + e + 1, y + e + 1, n - e - 1);
+  product *= beta_[e];
+  y[e] -= product;
+  for (std::size_t a = e + 1; a < n; ++a) y[a] -= product * v[a];
+}
+
+/// hessian_: the curvature of the dual function, from the quadratic rows and the columns that move. row_terms_: what
+/// the entries of the gradient are made of.
+void DualSolver::measure_curvature() noexcept {
+  const std::size_t n = active_.size();
   bool any_free = false;
   for (std::size_t s = 0; s < smooth_.size() && !any_free; ++s) any_free = weight_[smooth_[s]] != 0.0;
   if (any_free) {
-    const DualRows rows{matrix_, stride_, active_.data(), n, padded_};
-    active_kernels().dual_gram(rows, weight_, hessian_);
+    active_kernels().dual_gram({matrix_, stride_, active_.data(), n, padded_}, weight_, hessian_);
   } else {
     std::fill(hessian_, hessian_ + n * n, 0.0);
   }
   for (std::size_t a = 0; a < n; ++a) {
-    if (static_cast<std::size_t>(active_[a]) < quadratic_) hessian_[a * n + a] += 1.0;
+    const auto j = static_cast<std::size_t>(active_[a]);
+    if (j < quadratic_) hessian_[a * n + a] += 1.0;
+    for (std::size_t b = 0; b < a; ++b) hessian_[b * n + a] = hessian_[a * n + b];
+    row_terms_[a] = std::fabs(base[j]) + std::fabs(j < quadratic_ ? w_[j] : bound(j)) + std::fabs(gradient_[j]);
   }
-  for (std::size_t a = 0; a < n; ++a) {
-    for (std::size_t b = a + 1; b < n; ++b) hessian_[a * n + b] = hessian_[b * n + a];
-  }
+}
 
-  const auto reflect = [&](double* y, std::size_t e) {
-    const double* v = pins_matrix_ + e * ld;
-    double product = y[e] + dot(v + e + 1, y + e + 1, n - e - 1);
-    product *= beta_[e];
-    y[e] -= product;
-    for (std::size_t a = e + 1; a < n; ++a) y[a] -= product * v[a];
-  };
-  // The part of the step that brings the pins' slopes back to their kinks: Y R^-T drift.
-  double* step = trial_;
-  std::fill(step, step + n, 0.0);
+/// The part of the step that brings the pins' slopes back to their kinks: Y R^-T drift.
+void DualSolver::step_to_kinks(double* step) const noexcept {
+  const std::size_t f = pins_.size();
+  std::fill(step, step + active_.size(), 0.0);
   for (std::size_t c = 0; c < f; ++c) {
     double drift = pins_[c].slope - slope_[pins_[c].column];
-    for (std::size_t e = 0; e < c; ++e) drift -= pins_matrix_[c * ld + e] * step[e];
-    step[c] = drift / pins_matrix_[c * ld + c];
+    for (std::size_t e = 0; e < c; ++e) drift -= pins_matrix_[c * max_rows_ + e] * step[e];
+    step[c] = drift / pins_matrix_[c * max_rows_ + c];
   }
   for (std::size_t e = f; e-- > 0;) reflect(step, e);
+}
 
-  // right = gradient - H step, in the basis Z of what the pins leave free.
+/// right_ = gradient - H step and reduced_ = H in the basis of what the pins leave free; terms_ and most_: what the one
+/// is made of, and what the diagonal of the other could be.
+void DualSolver::reduce(const double* step) noexcept {
+  const std::size_t n = active_.size(), f = pins_.size(), m = n - f, ld = max_rows_;
   double* right = right_;
   for (std::size_t a = 0; a < n; ++a) {
     right[a] = gradient_[active_[a]] - (f > 0 ? dot(hessian_ + a * n, step, n) : 0.0);
-  }
-  Move move = Move::newton;
-  for (std::size_t a = 0; a < n; ++a) {
-    const auto j = static_cast<std::size_t>(active_[a]);
-    row_terms_[a] = std::fabs(base[j]) + std::fabs(j < quadratic_ ? w_[j] : bound(j)) + std::fabs(gradient_[j]);
   }
   if (f == 0) {
     std::copy(hessian_, hessian_ + n * n, reduced_);
     std::copy(row_terms_, row_terms_ + n, terms_);
     for (std::size_t k = 0; k < m; ++k) most_[k] = hessian_[k * n + k];
-  } else {
-    for (std::size_t k = 0; k < m; ++k) {
-      double* z = basis_ + k * ld;
-      std::fill(z, z + n, 0.0);
-      z[f + k] = 1.0;
-      for (std::size_t e = f; e-- > 0;) reflect(z, e);
-      terms_[k] = most_[k] = 0.0;
-      for (std::size_t a = 0; a < n; ++a) {
-        product_[k * ld + a] = dot(hessian_ + a * n, z, n);
-        terms_[k] += std::fabs(z[a]) * row_terms_[a];
-        most_[k] += z[a] * z[a] * hessian_[a * n + a];
-      }
-    }
-    for (std::size_t k = 0; k < m; ++k) {
-      for (std::size_t l = 0; l <= k; ++l) reduced_[k * m + l] = dot(basis_ + l * ld, product_ + k * ld, n);
-    }
-    double* projected = solution_;
-    for (std::size_t k = 0; k < m; ++k) projected[k] = dot(basis_ + k * ld, right, n);
-    std::copy(projected, projected + m, right);
+    return;
   }
-  if (m > 0) move = solve_reduced();
+  for (std::size_t k = 0; k < m; ++k) {
+    double* z = basis_ + k * ld;
+    std::fill(z, z + n, 0.0);
+    z[f + k] = 1.0;
+    for (std::size_t e = f; e-- > 0;) reflect(z, e);
+    terms_[k] = most_[k] = 0.0;
+    for (std::size_t a = 0; a < n; ++a) {
+      product_[k * ld + a] = dot(hessian_ + a * n, z, n);
+      terms_[k] += std::fabs(z[a]) * row_terms_[a];
+      most_[k] += z[a] * z[a] * hessian_[a * n + a];
+    }
+    for (std::size_t l = 0; l <= k; ++l) reduced_[k * m + l] = dot(basis_ + l * ld, product_ + k * ld, n);
+    solution_[k] = dot(z, right, n);
+  }
+  std::copy(solution_, solution_ + m, right);
+}
+
+/// What the pins' x must change by: R dx = Y'(H step - gradient).
+void DualSolver::change_pins(const double* step) noexcept {
+  const std::size_t n = active_.size(), f = pins_.size(), ld = max_rows_;
+  double* right = right_;
+  for (std::size_t a = 0; a < n; ++a) right[a] = dot(hessian_ + a * n, step, n) - gradient_[active_[a]];
+  for (std::size_t e = 0; e < f; ++e) reflect(right, e);
+  for (std::size_t c = f; c-- > 0;) {
+    double value = right[c];
+    for (std::size_t e = c + 1; e < f; ++e) value -= pins_matrix_[e * ld + c] * pin_change_[e];
+    pin_change_[c] = value / pins_matrix_[c * ld + c];
+  }
+}
+
+/// direction_: the Newton step that keeps the slopes of the pins, or a ray along which the dual function only rises.
+DualSolver::Move DualSolver::find_direction() noexcept {
+  while (!factor_pins()) evaluate();
+  const std::size_t n = active_.size(), f = pins_.size(), m = n - f;
+  double* step = trial_;
+  measure_curvature();
+  step_to_kinks(step);
+  reduce(step);
+  const Move move = m > 0 ? solve_reduced() : Move::newton;
   if (move == Move::ray) std::fill(step, step + n, 0.0);
   if (f == 0) {
     for (std::size_t a = 0; a < n; ++a) step[a] += solution_[a];
   } else {
     for (std::size_t k = 0; k < m; ++k) {
-      for (std::size_t a = 0; a < n; ++a) step[a] += solution_[k] * basis_[k * ld + a];
+      for (std::size_t a = 0; a < n; ++a) step[a] += solution_[k] * basis_[k * max_rows_ + a];
     }
   }
-  gain_ = 0.0;
-  length_ = 0.0;
+  gain_ = length_ = 0.0;
   for (std::size_t a = 0; a < n; ++a) {
     const auto j = static_cast<std::size_t>(active_[a]);
     direction_[j] = step[a];
@@ -376,15 +391,8 @@ DualSolver::Move DualSolver::find_direction() noexcept {
     length_ += step[a] * step[a];
   }
   length_ = std::sqrt(length_);
-  // What the pins' x must change by: R dx = Y'(H step - gradient).
   if (f > 0 && move == Move::newton) {
-    for (std::size_t a = 0; a < n; ++a) right[a] = dot(hessian_ + a * n, step, n) - gradient_[active_[a]];
-    for (std::size_t e = 0; e < f; ++e) reflect(right, e);
-    for (std::size_t c = f; c-- > 0;) {
-      double value = right[c];
-      for (std::size_t e = c + 1; e < f; ++e) value -= pins_matrix_[e * ld + c] * pin_change_[e];
-      pin_change_[c] = value / pins_matrix_[c * ld + c];
-    }
+    change_pins(step);
   } else {
     std::fill(pin_change_, pin_change_ + f, 0.0);
   }
@@ -612,8 +620,8 @@ DualSolver::Step DualSolver::search(Move move) noexcept {
   return Step::partial;
 }
 
-/// Whether the dual function still rises along direction_ with every column as far out as tau sends it. By less than the
-/// rounding of the terms is not: limits that can just be met are met.
+/// Whether the dual function still rises along direction_ with every column as far out as tau sends it. By less than
+/// the rounding of the terms is not: limits that can just be met are met.
 bool DualSolver::rises_forever() const noexcept {
   double derivative = 0.0, terms = 0.0;
   const auto add = [&](double term) {
@@ -683,7 +691,8 @@ void DualSolver::release(std::size_t p, bool above) noexcept {
 bool DualSolver::release_worst() noexcept {
   // Kinks that coincide can be taken in a circle; then the first goes instead of the worst, and soon rounding counts.
   const bool circling = idle_ > static_cast<int>(2 * rows_ + 10);
-  const double slack = circling ? std::pow(10.0, std::min(0.25 * (idle_ - static_cast<int>(2 * rows_ + 10)), 3.0)) : 1.0;
+  const double slack =
+      circling ? std::pow(10.0, std::min(0.25 * (idle_ - static_cast<int>(2 * rows_ + 10)), 3.0)) : 1.0;
   double worst = 0.0;
   std::size_t which = pins_.size();
   bool above = false;
@@ -842,9 +851,9 @@ SolveStatus DualSolver::solve(bool warm) noexcept {
   return status;
 }
 
-/// The way round where the climb lost itself: proximal points. A pull towards the last x, on top of the costs, makes every
-/// column smooth; it weakens from round to round and is nothing once x stands still. From there the exact problem is
-/// tried again; if it still fails, what the rounds found counts if it can be certified.
+/// The way round where the climb lost itself: proximal points. A pull towards the last x, on top of the costs, makes
+/// every column smooth; it weakens from round to round and is nothing once x stands still. From there the exact problem
+/// is tried again; if it still fails, what the rounds found counts if it can be certified.
 SolveStatus DualSolver::approach() noexcept {
   std::copy(cost_buy, cost_buy + columns_, true_buy_);
   std::copy(cost_sell, cost_sell + columns_, true_sell_);
@@ -911,8 +920,8 @@ SolveStatus DualSolver::solve_pulled(double pull) noexcept {
   return status;
 }
 
-/// Regions of the columns that jump, from the multipliers; a slope a rounding beyond the kink to an infinite bound is on
-/// it. False where one stands further out.
+/// Regions of the columns that jump, from the multipliers; a slope a rounding beyond the kink to an infinite bound is
+/// on it. False where one stands further out.
 bool DualSolver::place_within_noise() noexcept {
   active_kernels().dual_slopes({matrix_, stride_, active_.data(), active_.size(), padded_}, w_, slope_);
   double size = 0.0;

@@ -138,8 +138,7 @@ void HedgeSolver::update(const HedgeUpdate& u) {
                                   ": buying and selling both would free room without end");
     }
     if (both > 0.0 && std::isfinite(row_lower[i / instruments_])) {
-      throw std::invalid_argument(at("row_lower", i / instruments_, 0) + " is " +
-                                  number(row_lower[i / instruments_]) +
+      throw std::invalid_argument(at("row_lower", i / instruments_, 0) + " is " + number(row_lower[i / instruments_]) +
                                   ", but a row that counts trades both ways can only have an upper bound");
     }
   }
@@ -201,8 +200,10 @@ void HedgeSolver::factor(Column penalty) {
         }
         if (std::fabs(one) > scale * (1.0 + 1e-9)) {
           throw std::invalid_argument("penalty must be positive semidefinite, but " + at("penalty", i * k + j, k) +
-                                      " is " + number(one) + ", beyond the geometric mean of the two diagonal "
-                                      "entries, " + number(scale));
+                                      " is " + number(one) +
+                                      ", beyond the geometric mean of the two diagonal "
+                                      "entries, " +
+                                      number(scale));
         }
         rest[i * k + j] = scale > 0.0 ? 0.5 * (one + other) / scale : 0.0;
       }
@@ -217,8 +218,10 @@ void HedgeSolver::factor(Column penalty) {
         if (!done[j]) least = std::min(least, rest[j * k + j]);
       }
       if (least < -1e-9) {
-        throw std::invalid_argument("penalty must be positive semidefinite, but scaled to a unit diagonal it has a "
-                                    "pivot of " + number(least));
+        throw std::invalid_argument(
+            "penalty must be positive semidefinite, but scaled to a unit diagonal it has a "
+            "pivot of " +
+            number(least));
       }
       if (!(rest[p * k + p] > 1e-14 * static_cast<double>(k))) break;
       const double root = std::sqrt(rest[p * k + p]);
@@ -397,10 +400,14 @@ void HedgeSolver::fill_relaxed(double give, bool on_face) noexcept {
 }
 
 void HedgeSolver::require() const {
-  for (const auto& [column, name] :
-       {std::pair{&data_.greeks, "greeks"}, {&data_.exposure, "exposure"}, {&data_.cost_buy, "cost_buy"},
-        {&data_.cost_sell, "cost_sell"}, {&data_.lower, "lower"}, {&data_.upper, "upper"}, {&data_.use_buy, "rows"},
-        {&data_.use_sell, "rows_sell"}}) {
+  for (const auto& [column, name] : {std::pair{&data_.greeks, "greeks"},
+                                     {&data_.exposure, "exposure"},
+                                     {&data_.cost_buy, "cost_buy"},
+                                     {&data_.cost_sell, "cost_sell"},
+                                     {&data_.lower, "lower"},
+                                     {&data_.upper, "upper"},
+                                     {&data_.use_buy, "rows"},
+                                     {&data_.use_sell, "rows_sell"}}) {
     if (!column->empty() && std::isnan((*column)[0])) {
       throw std::logic_error(std::string(name) + " was never given: call update first");
     }

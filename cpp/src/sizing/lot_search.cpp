@@ -255,8 +255,8 @@ class LotSearch {
     return a.first < b.first || (a.first == b.first && a.second < b.second);
   }
 
-  /// From lots_, one instrument at a time to a neighbouring number of lots or to none, as long as that helps; kept if it
-  /// beats what was found so far.
+  /// From lots_, one instrument at a time to a neighbouring number of lots or to none, as long as that helps; kept if
+  /// it beats what was found so far.
   void improve() {
     std::size_t traded = 0;
     for (std::size_t i = 0; i < n_; ++i) traded += lots_[i] != 0.0;
@@ -319,10 +319,10 @@ class LotSearch {
   HedgeSolver& solver_;
   const LotTerms& terms_;
   std::size_t n_;
-  std::vector<double> low_, high_;      ///< of the node, lots
-  std::vector<double> least_;           ///< lots of the smallest trade
-  std::vector<double> closing_;         ///< lots that close the position
-  std::vector<double> lots_, best_;     ///< a trial, and the best so far
+  std::vector<double> low_, high_;   ///< of the node, lots
+  std::vector<double> least_;        ///< lots of the smallest trade
+  std::vector<double> closing_;      ///< lots that close the position
+  std::vector<double> lots_, best_;  ///< a trial, and the best so far
   std::vector<double> residual_;
   std::vector<Branch> open_, trail_;
   double fixed_risk_ = 0.0;
@@ -362,8 +362,10 @@ const HedgeSolution& HedgeSolver::solve_lots(const LotTerms& terms) {
     std::size_t demanded = 0;
     for (std::size_t i = 0; i < instruments_; ++i) demanded += data_.lower[i] > 0.0 || data_.upper[i] < 0.0;
     if (terms.max_trades > 0 && demanded > terms.max_trades) {
-      throw std::invalid_argument("max_trades is " + std::to_string(terms.max_trades) + ", but lower and upper demand "
-                                  "trades in " + std::to_string(demanded) + " instruments");
+      throw std::invalid_argument("max_trades is " + std::to_string(terms.max_trades) +
+                                  ", but lower and upper demand "
+                                  "trades in " +
+                                  std::to_string(demanded) + " instruments");
     }
     throw std::invalid_argument("lower and upper leave no whole number of lots for an instrument");
   }

@@ -5,20 +5,21 @@
 ///   subject to row_low <= base + A x <= row_high        on the other, bounded, rows
 ///              low_i <= x_i <= high_i
 ///
-/// Given one multiplier w_j a row, each x_i is a clipped soft threshold of its slope t_i = (A'w)_i in closed form. What is
-/// left is to maximise a concave, piecewise quadratic function of w: Newton steps within a piece, and along each step an
-/// exact search from kink to kink. A column without impact jumps at its kinks; where the search stops at a jump the
-/// column is pinned there (its slope stays, its x is solved for) until x leaves the range that the jump spans. So the
-/// work of a step is O(rows x columns), and a problem that moved a little starts from its last pins and multipliers.
-/// Where rounding leads that walk astray, proximal rounds find the way: each adds a pull towards the last x, which makes
-/// every column smooth, and the pull weakens from round to round.
+/// Given one multiplier w_j a row, each x_i is a clipped soft threshold of its slope t_i = (A'w)_i in closed form. What
+/// is left is to maximise a concave, piecewise quadratic function of w: Newton steps within a piece, and along each
+/// step an exact search from kink to kink. A column without impact jumps at its kinks; where the search stops at a jump
+/// the column is pinned there (its slope stays, its x is solved for) until x leaves the range that the jump spans. So
+/// the work of a step is O(rows x columns), and a problem that moved a little starts from its last pins and
+/// multipliers. Where rounding leads that walk astray, proximal rounds find the way: each adds a pull towards the last
+/// x, which makes every column smooth, and the pull weakens from round to round.
 ///
-/// Error  x satisfies its bounds exactly; the rows hold to about 1e-14 of their terms, to 1e-10 at worst; the duality gap
+/// Error  x satisfies its bounds exactly; the rows hold to about 1e-14 of their terms, to 1e-10 at worst; the duality
+/// gap
 ///        is reported and small, or the status is iteration_limit.
 /// From   Li, Sun, Toh (2018), "A highly efficient semismooth Newton augmented Lagrangian method for solving Lasso
-///        problems", SIAM J. Optim. 28(1), for the view from the dual; Rockafellar (1998), "Network flows and monotropic
-///        optimization", ch. 11, for the exact search; Rockafellar (1976), "Monotone operators and the proximal point
-///        algorithm", SIAM J. Control Optim. 14(5).
+///        problems", SIAM J. Optim. 28(1), for the view from the dual; Rockafellar (1998), "Network flows and
+///        monotropic optimization", ch. 11, for the exact search; Rockafellar (1976), "Monotone operators and the
+///        proximal point algorithm", SIAM J. Control Optim. 14(5).
 #pragma once
 
 #include <cstddef>
@@ -94,6 +95,11 @@ class DualSolver {
   void evaluate() noexcept;
   Move find_direction() noexcept;
   bool factor_pins() noexcept;
+  void reflect(double* y, std::size_t e) const noexcept;
+  void measure_curvature() noexcept;
+  void step_to_kinks(double* step) const noexcept;
+  void reduce(const double* step) noexcept;
+  void change_pins(const double* step) noexcept;
   Move solve_reduced() noexcept;
   bool null_vector(std::size_t k, double value) noexcept;
   Step search(Move move) noexcept;
@@ -125,7 +131,7 @@ class DualSolver {
   };
   std::unique_ptr<double[], Free> memory_;
 
-  double *matrix_;
+  double* matrix_;
   // per row
   double *w_, *gradient_, *direction_, *trial_;
   // per column

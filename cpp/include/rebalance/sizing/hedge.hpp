@@ -25,33 +25,33 @@ namespace rebalance::sizing {
 
 /// What to change of a problem; empty columns stay as they are. Matrices are row-major.
 struct HedgeUpdate {
-  Column greeks;               ///< n_greeks x n_instruments, per contract
-  Column exposure;             ///< n_greeks
-  Column penalty;              ///< n_greeks (a diagonal) or n_greeks x n_greeks
-  Column cost_buy, cost_sell;  ///< n_instruments, quote currency per contract, at least 0
-  Column impact;               ///< n_instruments, quote currency per contract squared, at least 0
-  Column lower, upper;         ///< n_instruments, contracts
-  Column limit;                ///< n_greeks, at least 0; infinite for none
-  Column use_buy, use_sell;    ///< n_rows x n_instruments, per contract bought and sold
-  Column row_lower, row_upper; ///< n_rows
+  Column greeks;                ///< n_greeks x n_instruments, per contract
+  Column exposure;              ///< n_greeks
+  Column penalty;               ///< n_greeks (a diagonal) or n_greeks x n_greeks
+  Column cost_buy, cost_sell;   ///< n_instruments, quote currency per contract, at least 0
+  Column impact;                ///< n_instruments, quote currency per contract squared, at least 0
+  Column lower, upper;          ///< n_instruments, contracts
+  Column limit;                 ///< n_greeks, at least 0; infinite for none
+  Column use_buy, use_sell;     ///< n_rows x n_instruments, per contract bought and sold
+  Column row_lower, row_upper;  ///< n_rows
 };
 
 /// What came out.
 struct HedgeSolution {
   SolveStatus status = SolveStatus::bad_input;
   int iterations = 0;
-  double objective = 0.0;            ///< risk + cost, quote currency
-  double cost = 0.0;                 ///< of trading, impact included
-  double risk = 0.0;                 ///< 1/2 y'Q y
-  double risk_before = 0.0;          ///< 1/2 e'Q e
-  double gap = 0.0;                  ///< objective less a proven lower bound; NaN unless solved
-  std::vector<double> trades;        ///< n_instruments, contracts
-  std::vector<double> residual;      ///< n_greeks: y
-  std::vector<double> limit_price;   ///< n_greeks: what one more unit of each limit would save; < 0 where -limit binds
-  std::vector<double> row_use;       ///< n_rows
-  std::vector<double> row_price;     ///< n_rows: what one more unit of row_upper (< 0: of row_lower) would save
-  std::vector<double> marginal;      ///< n_instruments: the change of risk, limits and rows priced, by one contract more
-  std::vector<double> relaxation;    ///< n_greeks + n_rows: by how much each limit was exceeded because it had to be
+  double objective = 0.0;           ///< risk + cost, quote currency
+  double cost = 0.0;                ///< of trading, impact included
+  double risk = 0.0;                ///< 1/2 y'Q y
+  double risk_before = 0.0;         ///< 1/2 e'Q e
+  double gap = 0.0;                 ///< objective less a proven lower bound; NaN unless solved
+  std::vector<double> trades;       ///< n_instruments, contracts
+  std::vector<double> residual;     ///< n_greeks: y
+  std::vector<double> limit_price;  ///< n_greeks: what one more unit of each limit would save; < 0 where -limit binds
+  std::vector<double> row_use;      ///< n_rows
+  std::vector<double> row_price;    ///< n_rows: what one more unit of row_upper (< 0: of row_lower) would save
+  std::vector<double> marginal;     ///< n_instruments: the change of risk, limits and rows priced, by one contract more
+  std::vector<double> relaxation;   ///< n_greeks + n_rows: by how much each limit was exceeded because it had to be
   std::vector<unsigned char> clash;  ///< n_greeks + n_rows: whether it is one of those that cannot hold together
 };
 

@@ -1,5 +1,5 @@
-/// Sums and maxima over columns in eight lanes, folded 8 -> 4 -> 2 -> 1: one order on every instruction set, and no chain
-/// of additions that each wait for the last.
+/// Sums and maxima over columns in eight lanes, folded 8 -> 4 -> 2 -> 1: one order on every instruction set, and no
+/// chain of additions that each wait for the last.
 #pragma once
 
 #include <algorithm>
