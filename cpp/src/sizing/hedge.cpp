@@ -352,27 +352,32 @@ void HedgeSolver::relax() noexcept {
     held_[i] = std::fabs(dual_.slopes()[i]) > 1e-9 * terms;
     start_[i] = dual_.x()[i];
   }
-  if (s.status != SolveStatus::solved) {
-    s.status = SolveStatus::iteration_limit;
-    fill(false);
-    return;
-  }
+  const bool known = s.status == SolveStatus::solved;
   s.status = needed ? SolveStatus::infeasible : SolveStatus::solved;
   for (const double give : {1e-12, 1e-10, 1e-8}) {
     for (const bool on_face : {true, false}) {
+      if (!known) break;
       fill_relaxed(give, on_face);
       if (dual_.solve(false) == SolveStatus::solved) return;
     }
   }
-  // The cheapest could not be found: the trades that attain the smallest relaxation.
+  // The cheapest could not be found: the trades that attain the relaxation.
+  hold_start();
+  if (known && needed) return;
+  s.status = SolveStatus::iteration_limit;
+  std::fill(s.relaxation.begin(), s.relaxation.end(), 0.0);
+  std::fill(s.clash.begin(), s.clash.end(), 0);
+}
+
+/// The problem without limits and with nothing to choose: every column stands at start_.
+void HedgeSolver::hold_start() noexcept {
   fill(false);
-  for (std::size_t i = 0; i < n; ++i) dual_.low[i] = dual_.high[i] = start_[i];
+  for (std::size_t i = 0; i < columns(); ++i) dual_.low[i] = dual_.high[i] = start_[i];
   for (std::size_t b = 0; b < bounded_.size(); ++b) {
     dual_.row_low[moved_ + b] = -kInfinity;
     dual_.row_high[moved_ + b] = kInfinity;
   }
   dual_.solve(false);
-  if (!needed) s.status = SolveStatus::iteration_limit;
 }
 
 /// The problem under the smallest relaxation. What attains it is a face of the boxes and limits, thin as a sheet; on it

@@ -356,6 +356,12 @@ const HedgeSolution& HedgeSolver::solve_lots(const LotTerms& terms) {
   }
   solve(false);
   const bool possible = solution_.status != SolveStatus::infeasible;
+  if (possible) {
+    fill(false);
+  } else {
+    fill_relaxed(1e-12, false);
+  }
+  dual_.forget();
   LotSearch search(*this, terms);
   search.run();
   if (!search.found()) {

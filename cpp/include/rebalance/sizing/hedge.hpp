@@ -103,6 +103,7 @@ class HedgeSolver {
   void fill(bool elastic) noexcept;
   void relax() noexcept;
   void fill_relaxed(double give, bool on_face) noexcept;
+  void hold_start() noexcept;
   void read_solution() noexcept;
   double measure() noexcept;
   [[nodiscard]] std::size_t columns() const noexcept { return split_ ? 2 * instruments_ : instruments_; }
@@ -113,7 +114,7 @@ class HedgeSolver {
   bool penalised_ = false;
   std::size_t rank_ = 0, trial_rank_ = 0;
   std::vector<double> factor_, trial_factor_;  ///< rank x n_greeks: Q = R'R
-  std::vector<double> start_;                  ///< x of solve_from
+  std::vector<double> start_;                  ///< x of solve_from, or of the smallest relaxation
   bool split_ = false;                         ///< instruments stand as a bought and a sold column
   struct Bounded {
     std::size_t index;  ///< of the limit, or n_greeks + of the row
