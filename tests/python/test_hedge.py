@@ -78,7 +78,7 @@ def objective(p, x):
 def assert_optimal(p, r, share=1e-7):
     """The conditions of Karush, Kuhn and Tucker, computed from the trades, the residual and the prices alone."""
     g, e, x = np.asarray(p["greeks"], float), np.asarray(p["exposure"], float), r.trades
-    _k, m = g.shape
+    m = g.shape[1]
     q = np.asarray(p["penalty"], float)
     q = np.diag(q) if q.ndim == 1 else q
     y = e + g @ x
@@ -304,6 +304,63 @@ def test_limits_that_cannot_hold_are_named_and_relaxed_least():
     assert r.message.startswith("limit[0] and limit[1] cannot hold together")
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_trades_under_the_smallest_relaxation_keep_it(seed):
+    """What attains the smallest relaxation is a thin face of the limits; the trades are on it, and the cheapest there."""
+    rng = np.random.default_rng(seed)
+    k, m = 4, 8
+    g, e = rng.standard_normal((k, m)), 20 * rng.standard_normal(k)
+    limit = np.abs(e) * rng.choice([0.0, 0.1, 0.5], k)
+    p = {"greeks": g, "exposure": e, "penalty": rng.random(k), "cost_buy": rng.random(m), "cost_sell": rng.random(m)}
+    p |= {"lower": -np.ones(m), "upper": np.ones(m), "limit": limit, "impact": 0.0}
+    r = hedge(**p)
+    assert r.status == (SolveStatus.solved if can_be_met(p) else SolveStatus.infeasible)
+    assert np.all(np.abs(r.residual) <= limit + r.relaxation + 1e-10 * np.abs(e))
+    # The relaxation itself, by linear programming over trades and excesses, in shares of the limits.
+    unit = np.where(limit > 0, limit, np.abs(e))
+    a = np.vstack([np.hstack([g, -np.diag(unit)]), np.hstack([-g, -np.diag(unit)])])
+    b = np.concatenate([limit - e, limit + e])
+    cost = np.concatenate([np.zeros(m), np.ones(k)])
+    least = linprog(cost, a, b, bounds=[(-1, 1)] * m + [(0, None)] * k, method="highs").fun
+    assert np.sum(r.relaxation / unit) == pytest.approx(least, rel=1e-6, abs=1e-9)
+    # A little more room: never dearer, and hardly cheaper.
+    wide = hedge(**p | {"limit": limit + r.relaxation + 1e-7 * unit})
+    assert wide.status == SolveStatus.solved
+    assert wide.objective <= r.objective * (1 + 1e-9)
+    assert wide.objective == pytest.approx(r.objective, rel=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_that_repeat_one_another(seed):
+    """Equalities twice over: their multipliers are not unique, and must not run away."""
+    rng = np.random.default_rng(seed)
+    m = 6
+    row, x = 1e3 * rng.standard_normal(m), rng.uniform(-100.0, 100.0, m)
+    p = {"greeks": rng.standard_normal((2, m)), "exposure": rng.standard_normal(2), "penalty": [1e-3, 1e-4]}
+    p |= {"cost_buy": rng.random(m), "cost_sell": 0.0, "lower": -100.0, "upper": 100.0}
+    p |= {"impact": np.where(rng.random(m) < 0.5, 0.0, 1e-6)}
+    once = hedge(**p, rows=[row], row_lower=[row @ x], row_upper=[row @ x])
+    twice = hedge(**p, rows=[row, 2 * row], row_lower=[row @ x, 2 * (row @ x)], row_upper=[row @ x, 2 * (row @ x)])
+    assert once.status == twice.status == SolveStatus.solved
+    assert twice.objective == pytest.approx(once.objective, rel=1e-8)
+    assert abs(twice.gap) <= 1e-8 * (twice.objective + twice.risk_before)
+    assert twice.row_price[0] + 2 * twice.row_price[1] == pytest.approx(once.row_price[0], rel=1e-6, abs=1e-9)
+
+
+def test_columns_of_tiny_impact_beside_limits():
+    """Impact far below the curvature of the risk, Greeks all but collinear: solved and certified."""
+    rng = np.random.default_rng(5)
+    m = 20
+    greeks = np.outer([1.0, 0.5, -2.0], rng.standard_normal(m)) + 1e-9 * rng.standard_normal((3, m))
+    p = {"greeks": greeks, "exposure": [1.0, 0.6, -2.1], "penalty": [1.0, 0.5, 0.25], "impact": 1e-9 * rng.random(m)}
+    p |= {"cost_buy": 0.01 * rng.random(m), "cost_sell": 0.01 * rng.random(m), "lower": -3.0, "upper": 3.0}
+    p |= {"limit": [0.3, np.inf, np.inf]}
+    r = hedge(**p)
+    assert r.status == SolveStatus.solved
+    assert abs(r.gap) <= 1e-9 * r.risk_before
+    assert abs(r.residual[0]) <= 0.3 * (1 + 1e-11)
+
+
 def test_bits_do_not_depend_on_the_instruction_set_nor_on_neighbours():
     seen = []
     before = rc.active_isa()
@@ -420,6 +477,19 @@ def test_at_most_so_many_instruments_are_traded():
         values.append(r.objective)
     assert values == sorted(values, reverse=True)
     assert solver.solve().objective <= values[-1]
+
+
+def test_trades_that_the_bounds_demand_count_and_are_not_dropped():
+    solver = HedgeSolver(1, 3)
+    solver.update(greeks=[[1.0, 1.0, 1.0]], exposure=[-6.0], penalty=[1.0], cost_buy=[0.3, 0.2, 0.1], cost_sell=0.1)
+    solver.update(lower=[1.0, 0.0, 0.0], upper=[2.0, 3.0, 3.0])
+    r = solver.solve_lots(1.0, max_trades=2)
+    assert r.trades.tolist() == [2.0, 0.0, 3.0]
+    assert r.gap == pytest.approx(0.0, abs=1e-8)
+    assert solver.solve_lots(1.0, max_trades=1).trades.tolist() == [2.0, 0.0, 0.0]
+    solver.update(lower=[1.0, 1.0, 0.0])
+    with pytest.raises(ValueError, match="max_trades is 1, but lower and upper demand trades in 2 instruments"):
+        solver.solve_lots(1.0, max_trades=1)
 
 
 def test_a_closing_trade_is_exempt_from_the_minimum():

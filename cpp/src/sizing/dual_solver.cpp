@@ -6,6 +6,7 @@
 #include <new>
 
 #include "rebalance/kernels.hpp"
+#include "rebalance/sizing/lanes.hpp"
 
 namespace rebalance::sizing {
 namespace {
@@ -16,12 +17,19 @@ constexpr std::size_t kAlignment = 64;
 /// Slopes and gradients smaller than this share of their terms are rounding.
 constexpr double kNoise = 1e-12;
 /// A gain, or a range left, by less than this share is none.
-constexpr double kRounding = 1e-14, kKept = 1e-10, kGap = 1e-8;
+constexpr double kRounding = 1e-14, kKept = 1e-10, kGap = 1e-8, kWorstGap = 1e-7;
 constexpr double kTolerance = 2e-15, kRangeTolerance = 1e-11;
 /// A pivot below this share of its diagonal is none: the direction has no curvature.
 constexpr double kPivot = 1e-12;
+/// A rise along a null direction by less than this share of its terms is what rounding left.
+constexpr double kRise = 1e-10;
+/// Beside columns of tiny impact the curvature of a quadratic row is lost; it counts if the ray has this share of it.
+constexpr double kBent = 1e-6;
 /// A bend of the dual function that takes less than this share of the way to it is searched as a jump.
 constexpr double kNarrow = 1e-3;
+/// Proximal rounds: how many, how strong the pull may be in squares of a column's norm, and the gap that ends them.
+constexpr int kRounds = 40, kFailures = 4;
+constexpr double kStrongest = 1e4, kWeakest = 1e-9, kTightGap = 1e-11;
 
 std::size_t padded_length(std::size_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
@@ -38,7 +46,7 @@ void DualSolver::Free::operator()(double* p) const noexcept { ::operator delete[
 DualSolver::DualSolver(std::size_t max_rows, std::size_t max_columns)
     : max_rows_(max_rows), max_columns_(max_columns), stride_(padded_length(max_columns)) {
   const std::size_t n = padded_length(std::max<std::size_t>(max_rows, 1)), square = padded_length(n * n);
-  constexpr std::size_t kColumnArrays = 15, kRowArrays = 7, kSquares = 5, kVectors = 5;
+  constexpr std::size_t kColumnArrays = 21, kRowArrays = 7, kSquares = 5, kVectors = 10;
   const std::size_t doubles = (max_rows + kColumnArrays) * stride_ + (kRowArrays + kVectors) * n + kSquares * square;
   memory_.reset(static_cast<double*>(::operator new[](doubles * sizeof(double), std::align_val_t{kAlignment})));
   std::fill(memory_.get(), memory_.get() + doubles, 0.0);
@@ -49,12 +57,14 @@ DualSolver::DualSolver(std::size_t max_rows, std::size_t max_columns)
     return taken;
   };
   matrix_ = take(max_rows * stride_);
-  for (double** column : {&cost_buy, &cost_sell, &impact, &low, &high, &slope_, &tau_, &x_, &weight_, &trial_x_,
-                          &trial_weight_, &low_now_, &high_now_, &inverse_impact_, &norm_}) {
+  for (double** column :
+       {&cost_buy, &cost_sell, &impact,    &low,           &high,         &slope_,      &tau_,
+        &x_,       &weight_,   &trial_x_,  &trial_weight_, &low_now_,     &high_now_,   &inverse_impact_,
+        &norm_,    &centre_,   &true_buy_, &true_sell_,    &true_impact_, &first_kink_, &last_kink_}) {
     *column = take(stride_);
   }
   for (double** vector : {&base, &row_low, &row_high, &w_, &gradient_, &direction_, &trial_, &beta_, &pin_x_,
-                          &pin_change_, &right_, &solution_}) {
+                          &pin_change_, &right_, &solution_, &reached_w_, &row_terms_, &terms_, &most_, &null_}) {
     *vector = take(n);
   }
   for (double** matrix : {&hessian_, &pins_matrix_, &basis_, &product_, &reduced_}) *matrix = take(square);
@@ -62,6 +72,7 @@ DualSolver::DualSolver(std::size_t max_rows, std::size_t max_columns)
   row_state_.resize(max_rows, RowState::inactive);
   active_.reserve(max_rows);
   jumpers_.reserve(stride_);
+  smooth_.reserve(stride_);
   pins_.reserve(max_rows + 1);
   events_.reserve(4 * stride_ + max_rows);
   crossed_.reserve(4 * stride_ + max_rows);
@@ -82,7 +93,7 @@ void DualSolver::reshape(std::size_t quadratic_rows, std::size_t bounded_rows, s
   }
 }
 
-double DualSolver::middle(std::size_t i) const noexcept { return std::fmin(std::fmax(0.0, low[i]), high[i]); }
+double DualSolver::middle(std::size_t i) const noexcept { return std::min(std::max(0.0, low[i]), high[i]); }
 
 double DualSolver::bound(std::size_t j) const noexcept {
   return row_state_[j] == RowState::at_low ? row_low[j] : row_high[j];
@@ -90,8 +101,12 @@ double DualSolver::bound(std::size_t j) const noexcept {
 
 void DualSolver::prepare() noexcept {
   jumpers_.clear();
-  base_scale_ = 0.0;
-  for (std::size_t j = 0; j < rows_; ++j) base_scale_ = std::fmax(base_scale_, std::fabs(base[j]));
+  smooth_.clear();
+  base_scale_ = base_square_ = 0.0;
+  for (std::size_t j = 0; j < rows_; ++j) {
+    base_scale_ = std::max(base_scale_, std::fabs(base[j]));
+    if (j < quadratic_) base_square_ += base[j] * base[j];
+  }
   std::fill(norm_, norm_ + padded_, 0.0);
   for (std::size_t j = 0; j < rows_; ++j) {
     const double* a = row(j);
@@ -109,6 +124,7 @@ void DualSolver::prepare() noexcept {
       if (region_[i] == Region::smooth) region_[i] = Region::middle;
     } else {
       region_[i] = Region::smooth;
+      if (i < columns_) smooth_.push_back(static_cast<std::int32_t>(i));
     }
   }
 }
@@ -118,6 +134,8 @@ void DualSolver::set_region(std::size_t i, Region region) noexcept {
   if (region == Region::pinned || region == Region::smooth) return;
   const double to = region == Region::low ? low[i] : region == Region::high ? high[i] : middle(i);
   low_now_[i] = high_now_[i] = to;
+  first_kink_[i] = region == Region::low ? cost_sell[i] : region == Region::high ? -kInfinity : -cost_buy[i];
+  last_kink_[i] = region == Region::high ? -cost_buy[i] : region == Region::low ? kInfinity : cost_sell[i];
 }
 
 void DualSolver::start_cold() noexcept {
@@ -149,13 +167,14 @@ void DualSolver::start_from(const double* x) noexcept {
   }
   for (const std::int32_t column : jumpers_) {
     const auto i = static_cast<std::size_t>(column);
-    const double to = std::fmin(std::fmax(x[i], low[i]), high[i]);
+    const double to = std::min(std::max(x[i], low[i]), high[i]);
     if (to == high[i] || to == low[i] || to == middle(i)) {
       set_region(i, to == middle(i) ? Region::middle : to == high[i] ? Region::high : Region::low);
     } else if (pins_.size() < active_.size()) {
       const bool buys = to > middle(i);
       pin_x_[pins_.size()] = to;
-      pins_.push_back({column, 0.0, 0.0, 0.0, buys ? Region::middle : Region::low, buys ? Region::high : Region::middle});
+      pins_.push_back(
+          {column, 0.0, 0.0, 0.0, buys ? Region::middle : Region::low, buys ? Region::high : Region::middle});
       region_[i] = Region::pinned;
     }
   }
@@ -194,7 +213,7 @@ bool DualSolver::start_warm() noexcept {
     pin.slope = buys ? -cost_buy[i] : cost_sell[i];
     pin.low = buys ? middle(i) : low[i];
     pin.high = buys ? high[i] : middle(i);
-    pin_x_[p] = std::fmin(std::fmax(pin_x_[p], pin.low), pin.high);
+    pin_x_[p] = std::min(std::max(pin_x_[p], pin.low), pin.high);
     low_now_[i] = high_now_[i] = pin_x_[p];
   }
   for (const std::int32_t i : jumpers_) {
@@ -245,14 +264,7 @@ bool DualSolver::factor_pins() noexcept {
   for (std::size_t c = 0; c < f; ++c) {
     double* column = pins_matrix_ + c * ld;
     for (std::size_t a = 0; a < n; ++a) column[a] = row(static_cast<std::size_t>(active_[a]))[pins_[c].column];
-    for (std::size_t e = 0; e < c; ++e) {
-      const double* v = pins_matrix_ + e * ld;
-      // The e-th reflector is (1, v[e + 1], ...); its diagonal entry is R's.
-      double product = column[e] + dot(v + e + 1, column + e + 1, n - e - 1);
-      product *= beta_[e];
-      column[e] -= product;
-      for (std::size_t a = e + 1; a < n; ++a) column[a] -= product * v[a];
-    }
+    for (std::size_t e = 0; e < c; ++e) reflect(column, e);
     double rest = 0.0;
     if (c < n) rest = std::sqrt(dot(column + c, column + c, n - c));
     if (!(rest > 0.5 * kNoise * norm_[pins_[c].column])) {
@@ -269,77 +281,109 @@ bool DualSolver::factor_pins() noexcept {
   return true;
 }
 
-/// direction_: the Newton step that keeps the slopes of the pins, or a ray along which the dual function only rises.
-DualSolver::Move DualSolver::find_direction() noexcept {
-  while (!factor_pins()) evaluate();
-  const std::size_t n = active_.size(), f = pins_.size(), m = n - f, ld = max_rows_;
-  // Curvature: the quadratic rows and the columns that move.
+/// The e-th Householder reflector of the pins, applied to y; it is (1, v[e + 1], ...), and its diagonal entry is R's.
+void DualSolver::reflect(double* y, std::size_t e) const noexcept {
+  const std::size_t n = active_.size();
+  const double* v = pins_matrix_ + e * max_rows_;
+  double product = y[e] + dot(v + e + 1, y + e + 1, n - e - 1);
+  product *= beta_[e];
+  y[e] -= product;
+  for (std::size_t a = e + 1; a < n; ++a) y[a] -= product * v[a];
+}
+
+/// hessian_: the curvature of the dual function, from the quadratic rows and the columns that move. row_terms_: what
+/// the entries of the gradient are made of.
+void DualSolver::measure_curvature() noexcept {
+  const std::size_t n = active_.size();
   bool any_free = false;
-  for (std::size_t i = 0; i < padded_ && !any_free; ++i) any_free = weight_[i] != 0.0;
+  for (std::size_t s = 0; s < smooth_.size() && !any_free; ++s) any_free = weight_[smooth_[s]] != 0.0;
   if (any_free) {
-    const DualRows rows{matrix_, stride_, active_.data(), n, padded_};
-    active_kernels().dual_gram(rows, weight_, hessian_);
+    active_kernels().dual_gram({matrix_, stride_, active_.data(), n, padded_}, weight_, hessian_);
   } else {
     std::fill(hessian_, hessian_ + n * n, 0.0);
   }
   for (std::size_t a = 0; a < n; ++a) {
-    if (static_cast<std::size_t>(active_[a]) < quadratic_) hessian_[a * n + a] += 1.0;
+    const auto j = static_cast<std::size_t>(active_[a]);
+    if (j < quadratic_) hessian_[a * n + a] += 1.0;
+    for (std::size_t b = 0; b < a; ++b) hessian_[b * n + a] = hessian_[a * n + b];
+    row_terms_[a] = std::fabs(base[j]) + std::fabs(j < quadratic_ ? w_[j] : bound(j)) + std::fabs(gradient_[j]);
   }
-  for (std::size_t a = 0; a < n; ++a) {
-    for (std::size_t b = a + 1; b < n; ++b) hessian_[a * n + b] = hessian_[b * n + a];
-  }
+}
 
-  const auto reflect = [&](double* y, std::size_t e) {
-    const double* v = pins_matrix_ + e * ld;
-    double product = y[e] + dot(v + e + 1, y + e + 1, n - e - 1);
-    product *= beta_[e];
-    y[e] -= product;
-    for (std::size_t a = e + 1; a < n; ++a) y[a] -= product * v[a];
-  };
-  // The part of the step that brings the pins' slopes back to their kinks: Y R^-T drift.
-  double* step = trial_;
-  std::fill(step, step + n, 0.0);
+/// The part of the step that brings the pins' slopes back to their kinks: Y R^-T drift.
+void DualSolver::step_to_kinks(double* step) const noexcept {
+  const std::size_t f = pins_.size();
+  std::fill(step, step + active_.size(), 0.0);
   for (std::size_t c = 0; c < f; ++c) {
     double drift = pins_[c].slope - slope_[pins_[c].column];
-    for (std::size_t e = 0; e < c; ++e) drift -= pins_matrix_[c * ld + e] * step[e];
-    step[c] = drift / pins_matrix_[c * ld + c];
+    for (std::size_t e = 0; e < c; ++e) drift -= pins_matrix_[c * max_rows_ + e] * step[e];
+    step[c] = drift / pins_matrix_[c * max_rows_ + c];
   }
   for (std::size_t e = f; e-- > 0;) reflect(step, e);
+}
 
-  // right = gradient - H step, in the basis Z of what the pins leave free.
+/// right_ = gradient - H step and reduced_ = H in the basis of what the pins leave free; terms_ and most_: what the one
+/// is made of, and what the diagonal of the other could be.
+void DualSolver::reduce(const double* step) noexcept {
+  const std::size_t n = active_.size(), f = pins_.size(), m = n - f, ld = max_rows_;
   double* right = right_;
   for (std::size_t a = 0; a < n; ++a) {
     right[a] = gradient_[active_[a]] - (f > 0 ? dot(hessian_ + a * n, step, n) : 0.0);
   }
-  Move move = Move::newton;
   if (f == 0) {
     std::copy(hessian_, hessian_ + n * n, reduced_);
-  } else {
-    for (std::size_t k = 0; k < m; ++k) {
-      double* z = basis_ + k * ld;
-      std::fill(z, z + n, 0.0);
-      z[f + k] = 1.0;
-      for (std::size_t e = f; e-- > 0;) reflect(z, e);
-      for (std::size_t a = 0; a < n; ++a) product_[k * ld + a] = dot(hessian_ + a * n, z, n);
-    }
-    for (std::size_t k = 0; k < m; ++k) {
-      for (std::size_t l = 0; l <= k; ++l) reduced_[k * m + l] = dot(basis_ + l * ld, product_ + k * ld, n);
-    }
-    double* projected = solution_;
-    for (std::size_t k = 0; k < m; ++k) projected[k] = dot(basis_ + k * ld, right, n);
-    std::copy(projected, projected + m, right);
+    std::copy(row_terms_, row_terms_ + n, terms_);
+    for (std::size_t k = 0; k < m; ++k) most_[k] = hessian_[k * n + k];
+    return;
   }
-  if (m > 0) move = solve_reduced();
+  for (std::size_t k = 0; k < m; ++k) {
+    double* z = basis_ + k * ld;
+    std::fill(z, z + n, 0.0);
+    z[f + k] = 1.0;
+    for (std::size_t e = f; e-- > 0;) reflect(z, e);
+    terms_[k] = most_[k] = 0.0;
+    for (std::size_t a = 0; a < n; ++a) {
+      product_[k * ld + a] = dot(hessian_ + a * n, z, n);
+      terms_[k] += std::fabs(z[a]) * row_terms_[a];
+      most_[k] += z[a] * z[a] * hessian_[a * n + a];
+    }
+    for (std::size_t l = 0; l <= k; ++l) reduced_[k * m + l] = dot(basis_ + l * ld, product_ + k * ld, n);
+    solution_[k] = dot(z, right, n);
+  }
+  std::copy(solution_, solution_ + m, right);
+}
+
+/// What the pins' x must change by: R dx = Y'(H step - gradient).
+void DualSolver::change_pins(const double* step) noexcept {
+  const std::size_t n = active_.size(), f = pins_.size(), ld = max_rows_;
+  double* right = right_;
+  for (std::size_t a = 0; a < n; ++a) right[a] = dot(hessian_ + a * n, step, n) - gradient_[active_[a]];
+  for (std::size_t e = 0; e < f; ++e) reflect(right, e);
+  for (std::size_t c = f; c-- > 0;) {
+    double value = right[c];
+    for (std::size_t e = c + 1; e < f; ++e) value -= pins_matrix_[e * ld + c] * pin_change_[e];
+    pin_change_[c] = value / pins_matrix_[c * ld + c];
+  }
+}
+
+/// direction_: the Newton step that keeps the slopes of the pins, or a ray along which the dual function only rises.
+DualSolver::Move DualSolver::find_direction() noexcept {
+  while (!factor_pins()) evaluate();
+  const std::size_t n = active_.size(), f = pins_.size(), m = n - f;
+  double* step = trial_;
+  measure_curvature();
+  step_to_kinks(step);
+  reduce(step);
+  const Move move = m > 0 ? solve_reduced() : Move::newton;
   if (move == Move::ray) std::fill(step, step + n, 0.0);
   if (f == 0) {
     for (std::size_t a = 0; a < n; ++a) step[a] += solution_[a];
   } else {
     for (std::size_t k = 0; k < m; ++k) {
-      for (std::size_t a = 0; a < n; ++a) step[a] += solution_[k] * basis_[k * ld + a];
+      for (std::size_t a = 0; a < n; ++a) step[a] += solution_[k] * basis_[k * max_rows_ + a];
     }
   }
-  gain_ = 0.0;
-  length_ = 0.0;
+  gain_ = length_ = 0.0;
   for (std::size_t a = 0; a < n; ++a) {
     const auto j = static_cast<std::size_t>(active_[a]);
     direction_[j] = step[a];
@@ -347,15 +391,8 @@ DualSolver::Move DualSolver::find_direction() noexcept {
     length_ += step[a] * step[a];
   }
   length_ = std::sqrt(length_);
-  // What the pins' x must change by: R dx = Y'(H step - gradient).
   if (f > 0 && move == Move::newton) {
-    for (std::size_t a = 0; a < n; ++a) right[a] = dot(hessian_ + a * n, step, n) - gradient_[active_[a]];
-    for (std::size_t e = 0; e < f; ++e) reflect(right, e);
-    for (std::size_t c = f; c-- > 0;) {
-      double value = right[c];
-      for (std::size_t e = c + 1; e < f; ++e) value -= pins_matrix_[e * ld + c] * pin_change_[e];
-      pin_change_[c] = value / pins_matrix_[c * ld + c];
-    }
+    change_pins(step);
   } else {
     std::fill(pin_change_, pin_change_ + f, 0.0);
   }
@@ -366,12 +403,6 @@ DualSolver::Move DualSolver::find_direction() noexcept {
 /// does not, the solution is a null vector of the matrix along which the gradient points: a ray.
 DualSolver::Move DualSolver::solve_reduced() noexcept {
   const std::size_t m = active_.size() - pins_.size();
-  double gradient_scale = 0.0;
-  for (const std::int32_t row_index : active_) {
-    const auto j = static_cast<std::size_t>(row_index);
-    const double held = j < quadratic_ ? w_[j] : bound(j);
-    gradient_scale = std::fmax(gradient_scale, std::fabs(base[j]) + std::fabs(held) + std::fabs(gradient_[j]));
-  }
   for (std::size_t k = 0; k < m; ++k) {
     double* row_k = reduced_ + k * m;
     for (std::size_t l = 0; l < k; ++l) {
@@ -380,21 +411,12 @@ DualSolver::Move DualSolver::solve_reduced() noexcept {
     }
     const double pivot = row_k[k] - dot(row_k, row_k, k);
     const double value = right_[k] - dot(row_k, solution_, k);
-    if (pivot > kPivot * row_k[k]) {
+    if (pivot > kPivot * most_[k]) {
       row_k[k] = 1.0 / std::sqrt(pivot);
       solution_[k] = value * row_k[k];
       continue;
     }
-    if (std::fabs(value) > 1e-11 * gradient_scale) {
-      solution_[k] = value;
-      for (std::size_t l = k; l-- > 0;) {  // L' u = 0 above, with u_k given
-        double sum = -row_k[l] * solution_[k];
-        for (std::size_t e = l + 1; e < k; ++e) sum -= reduced_[e * m + l] * solution_[e];
-        solution_[l] = sum * reduced_[l * m + l];
-      }
-      std::fill(solution_ + k + 1, solution_ + m, 0.0);
-      return Move::ray;
-    }
+    if (std::fabs(value) > kNoise * terms_[k] && null_vector(k, value)) return Move::ray;
     row_k[k] = 0.0;
     solution_[k] = 0.0;
   }
@@ -406,16 +428,35 @@ DualSolver::Move DualSolver::solve_reduced() noexcept {
   return Move::newton;
 }
 
+/// The null vector of the first k + 1 rows and columns whose last entry is `value`, into solution_ if the dual
+/// function rises along it by more than the rounding of its terms. False if it does not.
+bool DualSolver::null_vector(std::size_t k, double value) noexcept {
+  const std::size_t m = active_.size() - pins_.size();
+  double* u = null_;
+  u[k] = value;
+  double terms = std::fabs(value) * terms_[k];
+  for (std::size_t l = k; l-- > 0;) {
+    double sum = -reduced_[k * m + l] * value;
+    for (std::size_t e = l + 1; e < k; ++e) sum -= reduced_[e * m + l] * u[e];
+    u[l] = sum * reduced_[l * m + l];
+    terms += std::fabs(u[l]) * terms_[l];
+  }
+  if (!(value * value > kRise * terms)) return false;
+  std::copy(u, u + k + 1, solution_);
+  std::fill(solution_ + k + 1, solution_ + m, 0.0);
+  return true;
+}
+
 /// Kinks of columns that jump, within `furthest` steps.
 void DualSolver::collect_jumps(double furthest) noexcept {
   for (const std::int32_t column : jumpers_) {
     const auto i = static_cast<std::size_t>(column);
-    const double tau = tau_[i];
+    const double tau = tau_[i], to = slope_[i] + tau * furthest;
+    if (to > first_kink_[i] && to < last_kink_[i]) continue;
     if (region_[i] == Region::pinned || !(std::fabs(tau) > kNoise * norm_[i] * length_)) continue;
-    const double to = slope_[i] + tau * furthest;
     const auto add = [&](double kink, double from_x, double to_x, Region region) {
       // Not before 0: a slope that stands a rounding beyond its kink is on it.
-      const double at = std::fmax((kink - slope_[i]) / tau, 0.0);
+      const double at = std::max((kink - slope_[i]) / tau, 0.0);
       if (at <= furthest) {
         events_.push_back({at, std::fabs(tau) * std::fabs(from_x - to_x), 0.0, column, -1, region, at});
       }
@@ -438,10 +479,11 @@ bool DualSolver::stays(std::size_t i) const noexcept {
 
 /// Points where a column with impact starts or stops to move, within `furthest` steps.
 void DualSolver::collect_bends(Move move, double furthest) noexcept {
-  for (std::size_t i = 0; i < columns_; ++i) {
+  for (const std::int32_t column : smooth_) {
+    const auto i = static_cast<std::size_t>(column);
     if (move == Move::newton && stays(i)) continue;
     const double tau = tau_[i];
-    if (region_[i] != Region::smooth || !(std::fabs(tau) > kNoise * norm_[i] * length_)) continue;
+    if (!(std::fabs(tau) > kNoise * norm_[i] * length_)) continue;
     const double bend = tau * tau * inverse_impact_[i];
     const auto add = [&](double at, double curvature) {
       if (at <= furthest) events_.push_back({at, 0.0, curvature, -1, -1, Region::smooth, at});
@@ -449,9 +491,9 @@ void DualSolver::collect_bends(Move move, double furthest) noexcept {
     // Buying: x falls from `most` to `least` while the slope rises from `near` to `far`; selling likewise.
     const auto segment = [&](double near, double far, bool inside) {
       if (tau < 0.0) std::swap(near, far);
-      const double enter = std::fmax((near - slope_[i]) / tau, 0.0), leave = (far - slope_[i]) / tau;
+      const double enter = std::max((near - slope_[i]) / tau, 0.0), leave = (far - slope_[i]) / tau;
       if (inside) {
-        add(std::fmax(leave, 0.0), bend);
+        add(std::max(leave, 0.0), bend);
       } else if (!(leave > 0.0)) {
         return;
       } else if (leave - enter < kNarrow * enter) {
@@ -463,12 +505,12 @@ void DualSolver::collect_bends(Move move, double furthest) noexcept {
       }
     };
     const bool moves = weight_[i] != 0.0;
-    if (high[i] > std::fmax(low[i], 0.0)) {
-      segment(-cost_buy[i] - impact[i] * high[i], -cost_buy[i] - impact[i] * std::fmax(low[i], 0.0),
+    if (high[i] > std::max(low[i], 0.0)) {
+      segment(-cost_buy[i] - impact[i] * high[i], -cost_buy[i] - impact[i] * std::max(low[i], 0.0),
               moves && x_[i] > 0.0);
     }
-    if (low[i] < std::fmin(high[i], 0.0)) {
-      segment(cost_sell[i] - impact[i] * std::fmin(high[i], 0.0), cost_sell[i] - impact[i] * low[i],
+    if (low[i] < std::min(high[i], 0.0)) {
+      segment(cost_sell[i] - impact[i] * std::min(high[i], 0.0), cost_sell[i] - impact[i] * low[i],
               moves && x_[i] < 0.0);
     }
   }
@@ -498,10 +540,12 @@ DualSolver::Step DualSolver::search(Move move) noexcept {
   kernel.dual_slopes(rows, direction_, tau_);
   const double furthest = move == Move::ray ? kInfinity : 1.0;
   double curvature = 0.0;
+  const double negligible = move == Move::ray ? kBent * length_ : 0.0;  // a ray has no curvature but rounding
   for (const std::int32_t j : active_) {
-    if (move == Move::ray) break;  // it has none: what would be added is rounding
-    if (static_cast<std::size_t>(j) < quadratic_) curvature += -direction_[j] * direction_[j];
+    const double d = direction_[j];
+    if (static_cast<std::size_t>(j) < quadratic_ && std::fabs(d) > negligible) curvature += -d * d;
   }
+  const double quadratic_curvature = curvature;
   collect_events(furthest);
 
   if (move == Move::newton) {
@@ -513,8 +557,8 @@ DualSolver::Step DualSolver::search(Move move) noexcept {
     }
     if (events_.empty() && derivative >= -1e-9 * gain_) {
       for (const std::int32_t j : active_) w_[j] += direction_[j];
-      for (std::size_t i = 0; i < columns_; ++i) {
-        if (!stays(i)) return Step::partial;
+      for (const std::int32_t i : smooth_) {
+        if (!stays(static_cast<std::size_t>(i))) return Step::partial;
       }
       return Step::whole;
     }
@@ -525,8 +569,8 @@ DualSolver::Step DualSolver::search(Move move) noexcept {
     return a.column != b.column ? a.column > b.column : a.to == Region::low || a.to == Region::high;
   };
   std::make_heap(events_.begin(), events_.end(), later);
-  for (std::size_t i = 0; i < columns_ && move == Move::newton; ++i) {
-    curvature += -tau_[i] * tau_[i] * weight_[i];
+  if (move == Move::newton && !smooth_.empty()) {
+    curvature -= lane_sum(columns_, [this](std::size_t i) { return tau_[i] * tau_[i] * weight_[i]; });
   }
   double derivative = gain_, at = 0.0, stop = -1.0;
   const Event* block = nullptr;
@@ -549,9 +593,9 @@ DualSolver::Step DualSolver::search(Move move) noexcept {
       block = &crossed_.back();
     } else {
       derivative -= event.jump;
-      curvature = std::fmin(curvature + event.curvature, 0.0);
+      curvature = std::min(curvature + event.curvature, 0.0);
       moving += event.curvature < 0.0 ? 1 : event.curvature > 0.0 ? -1 : 0;
-      if (move == Move::ray && moving == 0) curvature = 0.0;  // not what rounding left of the sum
+      if (move == Move::ray && moving == 0) curvature = quadratic_curvature;  // not what rounding left of the sum
     }
   }
   if (stop < 0.0) {
@@ -560,7 +604,7 @@ DualSolver::Step DualSolver::search(Move move) noexcept {
       curvature = -derivative;  // flat from the last kink on
       derivative = 0.0;
     }
-    stop = std::fmin(curvature < 0.0 ? at - derivative / curvature : furthest, furthest);
+    stop = std::min(curvature < 0.0 ? at - derivative / curvature : furthest, furthest);
   }
   for (const std::int32_t j : active_) w_[j] += stop * direction_[j];
   idle_ = stop > 0.0 ? 0 : idle_ + 1;
@@ -576,8 +620,8 @@ DualSolver::Step DualSolver::search(Move move) noexcept {
   return Step::partial;
 }
 
-/// Whether the dual function still rises along direction_ with every column as far out as tau sends it. By less than the
-/// rounding of the terms is not: limits that can just be met are met.
+/// Whether the dual function still rises along direction_ with every column as far out as tau sends it. By less than
+/// the rounding of the terms is not: limits that can just be met are met.
 bool DualSolver::rises_forever() const noexcept {
   double derivative = 0.0, terms = 0.0;
   const auto add = [&](double term) {
@@ -647,13 +691,14 @@ void DualSolver::release(std::size_t p, bool above) noexcept {
 bool DualSolver::release_worst() noexcept {
   // Kinks that coincide can be taken in a circle; then the first goes instead of the worst, and soon rounding counts.
   const bool circling = idle_ > static_cast<int>(2 * rows_ + 10);
-  const double slack = circling ? std::pow(10.0, std::fmin(0.25 * (idle_ - static_cast<int>(2 * rows_ + 10)), 3.0)) : 1.0;
+  const double slack =
+      circling ? std::pow(10.0, std::min(0.25 * (idle_ - static_cast<int>(2 * rows_ + 10)), 3.0)) : 1.0;
   double worst = 0.0;
   std::size_t which = pins_.size();
   bool above = false;
   for (std::size_t p = 0; p < pins_.size(); ++p) {
     const double x = pin_x_[p], norm = norm_[pins_[p].column];
-    const double excess = std::fmax(x - pins_[p].high, pins_[p].low - x);
+    const double excess = std::max(x - pins_[p].high, pins_[p].low - x);
     const double tolerance = slack * (kRangeTolerance * std::fabs(x) + kNoise * base_scale_ / norm);
     if (!(excess > tolerance) || (excess * norm <= worst) || (circling && which < pins_.size())) continue;
     worst = excess * norm;
@@ -679,7 +724,7 @@ bool DualSolver::activate_worst() noexcept {
   for (const std::int32_t row_index : idle_rows_) {
     const auto j = static_cast<std::size_t>(row_index);
     const double y = base[j] + trial_[j];
-    const double excess = std::fmax(y - row_high[j], row_low[j] - y);
+    const double excess = std::max(y - row_high[j], row_low[j] - y);
     const double rounding = kRangeTolerance * (std::fabs(base[j]) + std::fabs(trial_[j])) + kRounding * base_scale_;
     if (!(excess > rounding) || excess <= worst) continue;
     worst = excess;
@@ -700,7 +745,7 @@ void DualSolver::move_columns() noexcept {
   const DualRows rows{matrix_, stride_, active_.data(), active_.size(), padded_};
   active_kernels().dual_slopes(rows, direction_, tau_);
   for (std::size_t i = 0; i < columns_; ++i) {
-    x_[i] = std::fmin(std::fmax(x_[i] - weight_[i] * tau_[i], low[i]), high[i]);
+    x_[i] = std::min(std::max(x_[i] - weight_[i] * tau_[i], low[i]), high[i]);
   }
   for (std::size_t p = 0; p < pins_.size(); ++p) {
     const auto i = static_cast<std::size_t>(pins_[p].column);
@@ -732,13 +777,17 @@ void DualSolver::settle() noexcept {
   }
 }
 
+/// x into its bounds, whatever a climb that failed made of it.
 void DualSolver::clip() noexcept {
-  for (std::size_t i = 0; i < columns_; ++i) x_[i] = std::fmin(std::fmax(x_[i], low[i]), high[i]);
+  for (std::size_t i = 0; i < columns_; ++i) {
+    const double x = std::min(std::max(x_[i], low[i]), high[i]);
+    x_[i] = std::isfinite(x) ? x : middle(i);
+  }
 }
 
 /// The dual value at w, which bounds the minimum from below. Whether x proves to be optimal: it keeps the bounded rows,
-/// and its own value is no further off than rounding explains.
-bool DualSolver::certify() noexcept {
+/// and its own value is within this share of the bound, or no further off than rounding explains.
+bool DualSolver::certify(double gap) noexcept {
   const KernelTable& kernel = active_kernels();
   const DualRows rows{matrix_, stride_, active_.data(), active_.size(), padded_};
   const DualColumns columns{cost_buy, cost_sell, inverse_impact_, low_now_, high_now_, padded_};
@@ -746,7 +795,6 @@ bool DualSolver::certify() noexcept {
   kernel.dual_response(columns, slope_, slope_, 0.0, trial_x_, trial_weight_);
   kernel.dual_products(rows, x_, trial_);
   double value = 0.0, risk_scale = 0.0;
-  bool kept = true;
   dual_value_ = 0.0;
   for (const std::int32_t row_index : active_) {
     const auto j = static_cast<std::size_t>(row_index);
@@ -755,21 +803,34 @@ bool DualSolver::certify() noexcept {
       value += 0.5 * y * y;
       risk_scale += 0.5 * base[j] * base[j];
       dual_value_ += w_[j] * (base[j] - 0.5 * w_[j]);
-      continue;
+    } else {
+      dual_value_ += w_[j] * (base[j] - bound(j));
+      if (!(std::fabs(y - bound(j)) <= kKept * terms_of(j) + kRounding * base_scale_)) return false;
     }
-    dual_value_ += w_[j] * (base[j] - bound(j));
-    double terms = std::fabs(base[j]);
-    for (std::size_t i = 0; i < columns_; ++i) terms += std::fabs(row(j)[i] * x_[i]);
-    kept = kept && std::fabs(y - bound(j)) <= kKept * terms + kRounding * base_scale_;
   }
   const auto charge = [this](std::size_t i, double x) {
-    return std::fmax(x, 0.0) * cost_buy[i] - std::fmin(x, 0.0) * cost_sell[i] + 0.5 * impact[i] * x * x;
+    return std::max(x, 0.0) * cost_buy[i] - std::min(x, 0.0) * cost_sell[i] + 0.5 * impact[i] * x * x;
   };
-  for (std::size_t i = 0; i < columns_; ++i) {
-    value += charge(i, x_[i]);
-    dual_value_ += charge(i, trial_x_[i]) + slope_[i] * trial_x_[i];
+  value += lane_sum(columns_, [&](std::size_t i) { return charge(i, x_[i]); });
+  dual_value_ += lane_sum(columns_, [&](std::size_t i) { return charge(i, trial_x_[i]) + slope_[i] * trial_x_[i]; });
+  const double off = std::fabs(value - dual_value_);
+  if (off <= gap * std::fabs(value) + kRounding * risk_scale) return true;
+  // What rounding explains: of multipliers times rows, up to a point, and of quadratic rows whose terms all but cancel.
+  double rounding = kRounding * (risk_scale + scale_), squares = 0.0;
+  for (const std::int32_t row_index : active_) {
+    const auto j = static_cast<std::size_t>(row_index);
+    const double noise = kRounding * terms_of(j);
+    rounding += noise * std::fabs(w_[j]);
+    if (j < quadratic_) squares += noise * noise;
   }
-  return kept && value - dual_value_ <= kGap * value + kRounding * (risk_scale + scale_);
+  rounding = std::min(rounding, kWorstGap * (std::fabs(value) + risk_scale));
+  return off <= gap * std::fabs(value) + rounding + squares;
+}
+
+/// What a row is the sum of, in absolute value.
+double DualSolver::terms_of(std::size_t j) const noexcept {
+  const double* a = row(j);
+  return std::fabs(base[j]) + lane_sum(columns_, [&](std::size_t i) { return std::fabs(a[i] * x_[i]); });
 }
 
 SolveStatus DualSolver::solve(bool warm) noexcept {
@@ -781,20 +842,112 @@ SolveStatus DualSolver::solve(bool warm) noexcept {
     before = iterations_;
   }
   start_cold();
-  const SolveStatus status = climb();
+  SolveStatus status = climb();
+  if (status == SolveStatus::iteration_limit) {
+    before += iterations_;
+    status = approach();
+  }
   iterations_ += before;
   return status;
+}
+
+/// The way round where the climb lost itself: proximal points. A pull towards the last x, on top of the costs, makes
+/// every column smooth; it weakens from round to round and is nothing once x stands still. From there the exact problem
+/// is tried again; if it still fails, what the rounds found counts if it can be certified.
+SolveStatus DualSolver::approach() noexcept {
+  std::copy(cost_buy, cost_buy + columns_, true_buy_);
+  std::copy(cost_sell, cost_sell + columns_, true_sell_);
+  std::copy(impact, impact + columns_, true_impact_);
+  for (std::size_t i = 0; i < columns_; ++i) centre_[i] = middle(i);
+  double pull = 1.0, weakest = kWeakest;
+  int spent = 0, failures = 0;
+  bool reached = false, certified = false;
+  for (int round = 0; round < kRounds && !certified; ++round) {
+    const SolveStatus status = solve_pulled(pull);
+    spent += iterations_;
+    if (status == SolveStatus::infeasible) {
+      iterations_ = spent;
+      return status;
+    }
+    if (status == SolveStatus::iteration_limit) {
+      if (++failures == kFailures) break;
+      weakest = std::min(10.0 * pull, 1.0);
+      pull = std::min(100.0 * pull, kStrongest);
+      continue;
+    }
+    reached = true;
+    std::copy(x_, x_ + columns_, centre_);
+    pull = std::max(0.1 * pull, weakest);
+    certified = place_within_noise() && certify(round + 1 < kRounds ? kTightGap : kGap);
+  }
+  const double dual_value = dual_value_;
+  std::copy(w_, w_ + rows_, reached_w_);
+  if (reached) {
+    start_from(centre_);
+    if (start_warm() && climb() == SolveStatus::solved) {
+      iterations_ += spent;
+      return SolveStatus::solved;
+    }
+  }
+  iterations_ += spent;
+  started_ = false;
+  dual_value_ = dual_value;
+  std::copy(centre_, centre_ + columns_, x_);
+  std::copy(reached_w_, reached_w_ + rows_, w_);
+  active_.clear();
+  for (std::size_t j = 0; j < rows_; ++j) {
+    if (w_[j] != 0.0) active_.push_back(static_cast<std::int32_t>(j));
+  }
+  active_kernels().dual_slopes({matrix_, stride_, active_.data(), active_.size(), padded_}, w_, slope_);
+  return certified ? SolveStatus::solved : SolveStatus::iteration_limit;
+}
+
+/// The problem with 1/2 pull |a_i|^2 (x_i - centre_i)^2 added to the cost of every column.
+SolveStatus DualSolver::solve_pulled(double pull) noexcept {
+  for (std::size_t i = 0; i < columns_; ++i) {
+    const double strength = pull * (norm_[i] > 0.0 ? norm_[i] * norm_[i] : 1.0), shift = strength * centre_[i];
+    cost_buy[i] = true_buy_[i] - shift;
+    cost_sell[i] = true_sell_[i] + shift;
+    impact[i] = true_impact_[i] + strength;
+  }
+  prepare();
+  if (!start_warm()) start_cold();
+  const SolveStatus status = climb();
+  std::copy(true_buy_, true_buy_ + columns_, cost_buy);
+  std::copy(true_sell_, true_sell_ + columns_, cost_sell);
+  std::copy(true_impact_, true_impact_ + columns_, impact);
+  prepare();
+  return status;
+}
+
+/// Regions of the columns that jump, from the multipliers; a slope a rounding beyond the kink to an infinite bound is
+/// on it. False where one stands further out.
+bool DualSolver::place_within_noise() noexcept {
+  active_kernels().dual_slopes({matrix_, stride_, active_.data(), active_.size(), padded_}, w_, slope_);
+  double size = 0.0;
+  for (std::size_t j = 0; j < rows_; ++j) size = std::max(size, std::fabs(w_[j]));
+  for (const std::int32_t column : jumpers_) {
+    const auto i = static_cast<std::size_t>(column);
+    const double beyond = std::max(-cost_buy[i] - slope_[i], slope_[i] - cost_sell[i]);
+    const Region out = slope_[i] < 0.0 ? Region::high : Region::low;
+    set_region(i, beyond > 0.0 ? out : Region::middle);
+    if (std::isfinite(low_now_[i])) continue;
+    if (beyond > kNoise * norm_[i] * size) return false;
+    set_region(i, Region::middle);
+  }
+  return true;
 }
 
 /// From kink to kink to the top.
 SolveStatus DualSolver::climb() noexcept {
   idle_ = 0;
   started_ = false;
-  const int limit = 200 + 8 * static_cast<int>(columns_);
+  const int limit = 200 + 4 * static_cast<int>(columns_);
   for (iterations_ = 1; iterations_ <= limit; ++iterations_) {
     evaluate();
     const Move move = find_direction();
-    const bool still = move == Move::newton && gain_ <= kTolerance * scale_;
+    if (!std::isfinite(gain_)) break;
+    const bool still = move == Move::newton && gain_ <= kTolerance * (scale_ + kTolerance * base_square_);
     if (!still) {
       const Step step = search(move);
       if (step == Step::unbounded) return SolveStatus::infeasible;
@@ -803,10 +956,10 @@ SolveStatus DualSolver::climb() noexcept {
     settle();
     if (release_worst() || activate_worst()) continue;
     clip();
-    started_ = certify();
+    started_ = certify(kGap);
     break;
   }
-  if (iterations_ > limit) clip();
+  if (!started_) clip();
   return started_ ? SolveStatus::solved : SolveStatus::iteration_limit;
 }
 

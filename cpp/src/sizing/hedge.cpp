@@ -6,10 +6,14 @@
 #include <stdexcept>
 #include <string>
 
+#include "rebalance/sizing/lanes.hpp"
+
 namespace rebalance::sizing {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+/// A relaxation by less than this share of a limit is rounding.
+constexpr double kLeast = 1e-12;
 
 std::string number(double x) {
   char text[32];
@@ -84,6 +88,8 @@ HedgeSolver::HedgeSolver(std::size_t n_greeks, std::size_t n_instruments, std::s
   data_.row_upper.assign(rows_, kInfinity);
   bounded_.reserve(greeks_ + rows_);
   excess_.resize(greeks_ + rows_);
+  price_.resize(greeks_ + rows_);
+  held_.resize(2 * instruments_);
   moves_.resize(greeks_);
   start_.resize(2 * instruments_);
   solution_.trades.assign(instruments_, 0.0);
@@ -132,8 +138,7 @@ void HedgeSolver::update(const HedgeUpdate& u) {
                                   ": buying and selling both would free room without end");
     }
     if (both > 0.0 && std::isfinite(row_lower[i / instruments_])) {
-      throw std::invalid_argument(at("row_lower", i / instruments_, 0) + " is " +
-                                  number(row_lower[i / instruments_]) +
+      throw std::invalid_argument(at("row_lower", i / instruments_, 0) + " is " + number(row_lower[i / instruments_]) +
                                   ", but a row that counts trades both ways can only have an upper bound");
     }
   }
@@ -189,14 +194,16 @@ void HedgeSolver::factor(Column penalty) {
     for (std::size_t i = 0; i < k; ++i) {
       for (std::size_t j = 0; j < k; ++j) {
         const double one = penalty[i * k + j], other = penalty[j * k + i], scale = unit[i] * unit[j];
-        if (std::fabs(one - other) > 1e-9 * std::fmax(std::fabs(one), std::fabs(other))) {
+        if (std::fabs(one - other) > 1e-9 * std::max(std::fabs(one), std::fabs(other))) {
           throw std::invalid_argument("penalty must be symmetric, but " + at("penalty", i * k + j, k) + " is " +
                                       number(one) + " and " + at("penalty", j * k + i, k) + " is " + number(other));
         }
         if (std::fabs(one) > scale * (1.0 + 1e-9)) {
           throw std::invalid_argument("penalty must be positive semidefinite, but " + at("penalty", i * k + j, k) +
-                                      " is " + number(one) + ", beyond the geometric mean of the two diagonal "
-                                      "entries, " + number(scale));
+                                      " is " + number(one) +
+                                      ", beyond the geometric mean of the two diagonal "
+                                      "entries, " +
+                                      number(scale));
         }
         rest[i * k + j] = scale > 0.0 ? 0.5 * (one + other) / scale : 0.0;
       }
@@ -208,11 +215,13 @@ void HedgeSolver::factor(Column penalty) {
       }
       double least = 0.0;
       for (std::size_t j = 0; j < k; ++j) {
-        if (!done[j]) least = std::fmin(least, rest[j * k + j]);
+        if (!done[j]) least = std::min(least, rest[j * k + j]);
       }
       if (least < -1e-9) {
-        throw std::invalid_argument("penalty must be positive semidefinite, but scaled to a unit diagonal it has a "
-                                    "pivot of " + number(least));
+        throw std::invalid_argument(
+            "penalty must be positive semidefinite, but scaled to a unit diagonal it has a "
+            "pivot of " +
+            number(least));
       }
       if (!(rest[p * k + p] > 1e-14 * static_cast<double>(k))) break;
       const double root = std::sqrt(rest[p * k + p]);
@@ -246,7 +255,7 @@ void HedgeSolver::fill(bool elastic) noexcept {
   for (std::size_t q = 0; q < rank_ && !elastic; ++q) {
     const double* r = factor_.data() + q * greeks_;
     double* row = dual_.row(rank);
-    double base = 0.0, size = 0.0;
+    double base = 0.0;
     std::fill(row, row + m, 0.0);
     for (std::size_t j = 0; j < greeks_; ++j) {
       if (r[j] == 0.0) continue;
@@ -254,11 +263,11 @@ void HedgeSolver::fill(bool elastic) noexcept {
       const double* greek = data_.greeks.data() + j * m;
       for (std::size_t i = 0; i < m; ++i) row[i] += r[j] * greek[i];
     }
-    for (std::size_t i = 0; i < m; ++i) size = std::fmax(size, std::fabs(row[i]));
+    const double size = largest_size(row, m);
     moves_[q] = size > 0.0;
     if (size == 0.0) continue;
     dual_.base[rank++] = base;
-    largest = std::fmax(largest, size);
+    largest = std::max(largest, size);
     if (split_) std::copy(row, row + m, row + m);
   }
   moved_ = rank;
@@ -282,10 +291,9 @@ void HedgeSolver::fill(bool elastic) noexcept {
       if (split_) std::copy(data_.use_sell.data() + r * m, data_.use_sell.data() + (r + 1) * m, row + m);
       low = data_.row_lower[r];
       high = data_.row_upper[r];
-      bounded.unit = std::fmax(std::isfinite(low) ? std::fabs(low) : 0.0, std::isfinite(high) ? std::fabs(high) : 0.0);
+      bounded.unit = std::max(std::isfinite(low) ? std::fabs(low) : 0.0, std::isfinite(high) ? std::fabs(high) : 0.0);
     }
-    double size = 0.0;
-    for (std::size_t i = 0; i < n; ++i) size = std::fmax(size, std::fabs(row[i]));
+    const double size = largest_size(row, n);
     if (bounded.unit == 0.0) bounded.unit = size > 0.0 ? size : 1.0;
     // A power of two, so that nothing is rounded.
     const double wanted = size > 0.0 ? (largest > 0.0 ? largest : 1.0) / size : 1.0;
@@ -305,10 +313,10 @@ void HedgeSolver::fill(bool elastic) noexcept {
     dual_.cost_buy[m + i] = dual_.cost_buy[i];
     dual_.cost_sell[m + i] = dual_.cost_sell[i];
     dual_.impact[m + i] = dual_.impact[i];
-    dual_.low[i] = std::fmax(data_.lower[i], 0.0);
-    dual_.high[i] = std::fmax(data_.upper[i], 0.0);
-    dual_.low[m + i] = std::fmin(data_.lower[i], 0.0);
-    dual_.high[m + i] = std::fmin(data_.upper[i], 0.0);
+    dual_.low[i] = std::max(data_.lower[i], 0.0);
+    dual_.high[i] = std::max(data_.upper[i], 0.0);
+    dual_.low[m + i] = std::min(data_.lower[i], 0.0);
+    dual_.high[m + i] = std::min(data_.upper[i], 0.0);
   }
   if (!elastic) return;
   for (std::size_t b = 0; b < bounded_.size(); ++b) {
@@ -324,38 +332,87 @@ void HedgeSolver::fill(bool elastic) noexcept {
 /// The smallest relaxation of the limits, in sum of shares of each limit, that can be satisfied; then the optimum under
 /// it.
 void HedgeSolver::relax() noexcept {
+  HedgeSolution& s = solution_;
   fill(true);
-  dual_.solve(false);
+  s.status = dual_.solve(false);
   const std::size_t n = columns();
+  bool needed = false;
   for (std::size_t b = 0; b < bounded_.size(); ++b) {
     const Bounded& bounded = bounded_[b];
     excess_[b] = -dual_.x()[n + b] / bounded.scale;
-    solution_.relaxation[bounded.index] = std::fabs(excess_[b]);
-    solution_.clash[bounded.index] = std::fabs(dual_.multipliers()[b]) * bounded.unit * bounded.scale > 1e-9;
+    if (std::fabs(excess_[b]) <= kLeast * bounded.unit) excess_[b] = 0.0;
+    needed = needed || excess_[b] != 0.0;
+    price_[b] = dual_.multipliers()[b] * bounded.unit * bounded.scale;
+    s.relaxation[bounded.index] = std::fabs(excess_[b]);
+    s.clash[bounded.index] = std::fabs(price_[b]) > 1e-9;
   }
-  double give = 1e-12;
-  for (int attempt = 0; attempt < 4; ++attempt, give *= 100.0) {
-    fill(false);
-    for (std::size_t b = 0; b < bounded_.size(); ++b) {
-      const Bounded& bounded = bounded_[b];
-      const double excess = excess_[b] * bounded.scale;
-      const double slack = give * (std::fabs(excess) + bounded.unit * bounded.scale);
-      double& low = dual_.row_low[moved_ + b];
-      double& high = dual_.row_high[moved_ + b];
-      if (excess > 0.0) high += excess;
-      if (excess < 0.0) low += excess;
+  for (std::size_t i = 0; i < n; ++i) {
+    double terms = 0.0;
+    for (std::size_t b = 0; b < bounded_.size(); ++b) terms += std::fabs(dual_.row(b)[i] * dual_.multipliers()[b]);
+    held_[i] = std::fabs(dual_.slopes()[i]) > 1e-9 * terms;
+    start_[i] = dual_.x()[i];
+  }
+  const bool known = s.status == SolveStatus::solved;
+  s.status = needed ? SolveStatus::infeasible : SolveStatus::solved;
+  for (const double give : {1e-12, 1e-10, 1e-8}) {
+    for (const bool on_face : {true, false}) {
+      if (!known) break;
+      fill_relaxed(give, on_face);
+      if (dual_.solve(false) == SolveStatus::solved) return;
+    }
+  }
+  // The cheapest could not be found: the trades that attain the relaxation.
+  hold_start();
+  if (known && needed) return;
+  s.status = SolveStatus::iteration_limit;
+  std::fill(s.relaxation.begin(), s.relaxation.end(), 0.0);
+  std::fill(s.clash.begin(), s.clash.end(), 0);
+}
+
+/// The problem without limits and with nothing to choose: every column stands at start_.
+void HedgeSolver::hold_start() noexcept {
+  fill(false);
+  for (std::size_t i = 0; i < columns(); ++i) dual_.low[i] = dual_.high[i] = start_[i];
+  for (std::size_t b = 0; b < bounded_.size(); ++b) {
+    dual_.row_low[moved_ + b] = -kInfinity;
+    dual_.row_high[moved_ + b] = kInfinity;
+  }
+  dual_.solve(false);
+}
+
+/// The problem under the smallest relaxation. What attains it is a face of the boxes and limits, thin as a sheet; on it
+/// (`on_face`) a column with a price stands at its bound and a limit with a price holds with equality.
+void HedgeSolver::fill_relaxed(double give, bool on_face) noexcept {
+  fill(false);
+  for (std::size_t b = 0; b < bounded_.size(); ++b) {
+    const Bounded& bounded = bounded_[b];
+    const double excess = excess_[b] * bounded.scale;
+    const double slack = give * (std::fabs(excess) + bounded.unit * bounded.scale);
+    double& low = dual_.row_low[moved_ + b];
+    double& high = dual_.row_high[moved_ + b];
+    if (excess > 0.0) high += excess;
+    if (excess < 0.0) low += excess;
+    if (on_face && std::fabs(price_[b]) > 1e-9) {
+      low = high = price_[b] > 0.0 ? high : low;
+    } else {
       low -= slack;
       high += slack;
     }
-    if (dual_.solve(false) != SolveStatus::infeasible) break;
+  }
+  for (std::size_t i = 0; i < columns() && on_face; ++i) {
+    if (held_[i] != 0) dual_.low[i] = dual_.high[i] = start_[i];
   }
 }
 
 void HedgeSolver::require() const {
-  for (const auto& [column, name] :
-       {std::pair{&data_.greeks, "greeks"}, {&data_.exposure, "exposure"}, {&data_.cost_buy, "cost_buy"},
-        {&data_.cost_sell, "cost_sell"}, {&data_.lower, "lower"}, {&data_.upper, "upper"}, {&data_.use_buy, "rows"},
-        {&data_.use_sell, "rows_sell"}}) {
+  for (const auto& [column, name] : {std::pair{&data_.greeks, "greeks"},
+                                     {&data_.exposure, "exposure"},
+                                     {&data_.cost_buy, "cost_buy"},
+                                     {&data_.cost_sell, "cost_sell"},
+                                     {&data_.lower, "lower"},
+                                     {&data_.upper, "upper"},
+                                     {&data_.use_buy, "rows"},
+                                     {&data_.use_sell, "rows_sell"}}) {
     if (!column->empty() && std::isnan((*column)[0])) {
       throw std::logic_error(std::string(name) + " was never given: call update first");
     }
@@ -374,8 +431,8 @@ const HedgeSolution& HedgeSolver::solve_from(Column trades) {
   require();
   fill(false);
   for (std::size_t i = 0; i < instruments_; ++i) {
-    start_[i] = split_ ? std::fmax(trades[i], 0.0) : trades[i];
-    if (split_) start_[instruments_ + i] = std::fmin(trades[i], 0.0);
+    start_[i] = split_ ? std::max(trades[i], 0.0) : trades[i];
+    if (split_) start_[instruments_ + i] = std::min(trades[i], 0.0);
   }
   dual_.start_from(start_.data());
   return run(true);
@@ -417,25 +474,17 @@ void HedgeSolver::read_solution() noexcept {
 double HedgeSolver::measure() noexcept {
   HedgeSolution& s = solution_;
   const std::size_t m = instruments_;
-  s.cost = 0.0;
-  for (std::size_t i = 0; i < m; ++i) {
+  s.cost = lane_sum(m, [&](std::size_t i) {
     const double x = s.trades[i];
-    s.cost += std::fmax(x, 0.0) * data_.cost_buy[i] - std::fmin(x, 0.0) * data_.cost_sell[i] +
-              0.5 * data_.impact[i] * x * x;
-  }
+    return std::max(x, 0.0) * data_.cost_buy[i] - std::min(x, 0.0) * data_.cost_sell[i] + 0.5 * data_.impact[i] * x * x;
+  });
   for (std::size_t j = 0; j < greeks_; ++j) {
-    double y = data_.exposure[j];
     const double* greek = data_.greeks.data() + j * m;
-    for (std::size_t i = 0; i < m; ++i) y = y + greek[i] * s.trades[i];
-    s.residual[j] = y;
+    s.residual[j] = data_.exposure[j] + lane_sum(m, [&](std::size_t i) { return greek[i] * s.trades[i]; });
   }
   for (std::size_t r = 0; r < rows_; ++r) {
-    double use = 0.0;
-    for (std::size_t i = 0; i < m; ++i) {
-      const double x = s.trades[i];
-      use = use + (x > 0.0 ? data_.use_buy : data_.use_sell)[r * m + i] * x;
-    }
-    s.row_use[r] = use;
+    const double *buy = data_.use_buy.data() + r * m, *sell = data_.use_sell.data() + r * m;
+    s.row_use[r] = lane_sum(m, [&](std::size_t i) { return (s.trades[i] > 0.0 ? buy[i] : sell[i]) * s.trades[i]; });
   }
   s.risk = s.risk_before = 0.0;
   double moved = 0.0;

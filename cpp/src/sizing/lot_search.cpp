@@ -64,9 +64,9 @@ class LotSearch {
         low_[branch.i] = branch.low;
         high_[branch.i] = branch.high;
       }
-      visit();
+      visit(branch.bound);
     }
-    bound_ = objective_;
+    bound_ = std::fmin(objective_, unproven_);
     for (const Branch& branch : open_) bound_ = std::fmin(bound_, branch.bound);
   }
 
@@ -122,7 +122,8 @@ class LotSearch {
     return whole <= -least_[i] ? whole : best;
   }
 
-  void visit() {
+  /// Solve the continuous problem of the node, whose parent has this bound; try whole lots near it; branch.
+  void visit(double parent) {
     ++nodes_;
     std::size_t forced = 0;
     double tickets = 0.0;
@@ -153,8 +154,7 @@ class LotSearch {
     if (terms_.max_trades > 0 && forced > terms_.max_trades) return;
     const SolveStatus status = dual.solve(true);
     if (status == SolveStatus::infeasible && excess_ < kInfinity) return;
-    const double bound =
-        status == SolveStatus::solved ? dual.dual_value() + fixed_risk_ + tickets : -kInfinity;
+    const double bound = status == SolveStatus::solved ? dual.dual_value() + fixed_risk_ + tickets : parent;
     if (!worth(bound)) return;
 
     // A trade for every instrument near the continuous one; and the instrument whose continuous trade is furthest from
@@ -182,7 +182,10 @@ class LotSearch {
       value = (dual.x()[which] + (solver_.split_ ? dual.x()[n_ + which] : 0.0)) / lot(which);
     }
     improve();
-    if (which == n_) return;
+    if (which == n_) {
+      if (status == SolveStatus::iteration_limit) unproven_ = std::fmin(unproven_, parent);
+      return;
+    }
     branch(which, value, bound);
   }
 
@@ -252,13 +255,15 @@ class LotSearch {
     return a.first < b.first || (a.first == b.first && a.second < b.second);
   }
 
-  /// From lots_, one instrument at a time to a neighbouring number of lots or to none, as long as that helps; kept if it
-  /// beats what was found so far.
+  /// From lots_, one instrument at a time to a neighbouring number of lots or to none, as long as that helps; kept if
+  /// it beats what was found so far.
   void improve() {
     std::size_t traded = 0;
     for (std::size_t i = 0; i < n_; ++i) traded += lots_[i] != 0.0;
     const std::size_t most = terms_.max_trades > 0 ? terms_.max_trades : n_;
-    while (traded > most) drop_one(traded);
+    while (traded > most) {
+      if (!drop_one(traded)) return;
+    }
     auto now = weigh();
     for (int sweep = 0; sweep < 8; ++sweep) {
       bool moved = false;
@@ -291,12 +296,12 @@ class LotSearch {
     }
   }
 
-  /// Leave out the trade that is missed least.
-  void drop_one(std::size_t& traded) {
+  /// Leave out the trade that is missed least. False if the bounds demand them all.
+  bool drop_one(std::size_t& traded) {
     std::size_t which = n_;
     std::pair<double, double> least{kInfinity, kInfinity};
     for (std::size_t i = 0; i < n_; ++i) {
-      if (lots_[i] == 0.0) continue;
+      if (lots_[i] == 0.0 || solver_.data_.lower[i] > 0.0 || solver_.data_.upper[i] < 0.0) continue;
       const double was = std::exchange(lots_[i], 0.0);
       const auto then = weigh();
       lots_[i] = was;
@@ -305,21 +310,24 @@ class LotSearch {
         which = i;
       }
     }
+    if (which == n_) return false;
     lots_[which] = 0.0;
     --traded;
+    return true;
   }
 
   HedgeSolver& solver_;
   const LotTerms& terms_;
   std::size_t n_;
-  std::vector<double> low_, high_;      ///< of the node, lots
-  std::vector<double> least_;           ///< lots of the smallest trade
-  std::vector<double> closing_;         ///< lots that close the position
-  std::vector<double> lots_, best_;     ///< a trial, and the best so far
+  std::vector<double> low_, high_;   ///< of the node, lots
+  std::vector<double> least_;        ///< lots of the smallest trade
+  std::vector<double> closing_;      ///< lots that close the position
+  std::vector<double> lots_, best_;  ///< a trial, and the best so far
   std::vector<double> residual_;
   std::vector<Branch> open_, trail_;
   double fixed_risk_ = 0.0;
   double excess_ = kInfinity, objective_ = kInfinity, bound_ = -kInfinity;
+  double unproven_ = kInfinity;  ///< the least bound of the nodes whose continuous problem was not solved
   int nodes_ = 0;
 };
 
@@ -348,9 +356,25 @@ const HedgeSolution& HedgeSolver::solve_lots(const LotTerms& terms) {
   }
   solve(false);
   const bool possible = solution_.status != SolveStatus::infeasible;
+  if (possible) {
+    fill(false);
+  } else {
+    fill_relaxed(1e-12, false);
+  }
+  dual_.forget();
   LotSearch search(*this, terms);
   search.run();
-  if (!search.found()) throw std::invalid_argument("lower and upper leave no whole number of lots for an instrument");
+  if (!search.found()) {
+    std::size_t demanded = 0;
+    for (std::size_t i = 0; i < instruments_; ++i) demanded += data_.lower[i] > 0.0 || data_.upper[i] < 0.0;
+    if (terms.max_trades > 0 && demanded > terms.max_trades) {
+      throw std::invalid_argument("max_trades is " + std::to_string(terms.max_trades) +
+                                  ", but lower and upper demand "
+                                  "trades in " +
+                                  std::to_string(demanded) + " instruments");
+    }
+    throw std::invalid_argument("lower and upper leave no whole number of lots for an instrument");
+  }
   read_solution();
   double tickets = 0.0;
   for (std::size_t i = 0; i < instruments_; ++i) {

@@ -5,16 +5,21 @@
 ///   subject to row_low <= base + A x <= row_high        on the other, bounded, rows
 ///              low_i <= x_i <= high_i
 ///
-/// Given one multiplier w_j a row, each x_i is a clipped soft threshold of its slope t_i = (A'w)_i in closed form. What is
-/// left is to maximise a concave, piecewise quadratic function of w: Newton steps within a piece, and along each step an
-/// exact search from kink to kink. A column without impact jumps at its kinks; where the search stops at a jump the
-/// column is pinned there (its slope stays, its x is solved for) until x leaves the range that the jump spans. So the
-/// work of a step is O(rows x columns), and a problem that moved a little starts from its last pins and multipliers.
+/// Given one multiplier w_j a row, each x_i is a clipped soft threshold of its slope t_i = (A'w)_i in closed form. What
+/// is left is to maximise a concave, piecewise quadratic function of w: Newton steps within a piece, and along each
+/// step an exact search from kink to kink. A column without impact jumps at its kinks; where the search stops at a jump
+/// the column is pinned there (its slope stays, its x is solved for) until x leaves the range that the jump spans. So
+/// the work of a step is O(rows x columns), and a problem that moved a little starts from its last pins and
+/// multipliers. Where rounding leads that walk astray, proximal rounds find the way: each adds a pull towards the last
+/// x, which makes every column smooth, and the pull weakens from round to round.
 ///
-/// Error  x satisfies its bounds exactly; the rows hold to about 1e-14 of their terms; the duality gap is reported.
+/// Error  x satisfies its bounds exactly; the rows hold to about 1e-14 of their terms, to 1e-10 at worst; the duality
+/// gap
+///        is reported and small, or the status is iteration_limit.
 /// From   Li, Sun, Toh (2018), "A highly efficient semismooth Newton augmented Lagrangian method for solving Lasso
-///        problems", SIAM J. Optim. 28(1), for the view from the dual; Rockafellar (1998), "Network flows and monotropic
-///        optimization", ch. 11, for the exact search.
+///        problems", SIAM J. Optim. 28(1), for the view from the dual; Rockafellar (1998), "Network flows and
+///        monotropic optimization", ch. 11, for the exact search; Rockafellar (1976), "Monotone operators and the
+///        proximal point algorithm", SIAM J. Control Optim. 14(5).
 #pragma once
 
 #include <cstddef>
@@ -90,7 +95,13 @@ class DualSolver {
   void evaluate() noexcept;
   Move find_direction() noexcept;
   bool factor_pins() noexcept;
+  void reflect(double* y, std::size_t e) const noexcept;
+  void measure_curvature() noexcept;
+  void step_to_kinks(double* step) const noexcept;
+  void reduce(const double* step) noexcept;
+  void change_pins(const double* step) noexcept;
   Move solve_reduced() noexcept;
+  bool null_vector(std::size_t k, double value) noexcept;
   Step search(Move move) noexcept;
   void collect_events(double furthest) noexcept;
   void collect_jumps(double furthest) noexcept;
@@ -104,7 +115,11 @@ class DualSolver {
   void move_columns() noexcept;
   void settle() noexcept;
   void clip() noexcept;
-  bool certify() noexcept;
+  bool certify(double gap) noexcept;
+  SolveStatus approach() noexcept;
+  SolveStatus solve_pulled(double pull) noexcept;
+  bool place_within_noise() noexcept;
+  [[nodiscard]] double terms_of(std::size_t j) const noexcept;
   [[nodiscard]] bool stays(std::size_t i) const noexcept;
   [[nodiscard]] double bound(std::size_t j) const noexcept;
   [[nodiscard]] double middle(std::size_t i) const noexcept;
@@ -116,24 +131,26 @@ class DualSolver {
   };
   std::unique_ptr<double[], Free> memory_;
 
-  double *matrix_;
+  double* matrix_;
   // per row
   double *w_, *gradient_, *direction_, *trial_;
   // per column
   double *slope_, *tau_, *x_, *weight_, *trial_x_, *trial_weight_, *low_now_, *high_now_, *inverse_impact_, *norm_;
+  double *first_kink_, *last_kink_;                         // between them a column that jumps stays in its region
+  double *centre_, *true_buy_, *true_sell_, *true_impact_;  // of the proximal rounds
   // small dense matrices, max_rows_ apart
   double *hessian_, *pins_matrix_, *basis_, *product_, *reduced_;
   // small vectors
-  double *beta_, *pin_x_, *pin_change_, *right_, *solution_;
+  double *beta_, *pin_x_, *pin_change_, *right_, *solution_, *reached_w_, *row_terms_, *terms_, *most_, *null_;
 
   std::vector<Region> region_;
   std::vector<RowState> row_state_;
-  std::vector<std::int32_t> active_, idle_rows_, jumpers_;
+  std::vector<std::int32_t> active_, idle_rows_, jumpers_, smooth_;
   std::vector<Pin> pins_;
   std::vector<Event> events_, crossed_;
 
   int iterations_ = 0, idle_ = 0;
-  double base_scale_ = 0.0, scale_ = 0.0, gain_ = 0.0, length_ = 0.0, dual_value_ = 0.0;
+  double base_scale_ = 0.0, base_square_ = 0.0, scale_ = 0.0, gain_ = 0.0, length_ = 0.0, dual_value_ = 0.0;
   bool started_ = false;
 };
 

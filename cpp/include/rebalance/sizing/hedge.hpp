@@ -25,33 +25,33 @@ namespace rebalance::sizing {
 
 /// What to change of a problem; empty columns stay as they are. Matrices are row-major.
 struct HedgeUpdate {
-  Column greeks;               ///< n_greeks x n_instruments, per contract
-  Column exposure;             ///< n_greeks
-  Column penalty;              ///< n_greeks (a diagonal) or n_greeks x n_greeks
-  Column cost_buy, cost_sell;  ///< n_instruments, quote currency per contract, at least 0
-  Column impact;               ///< n_instruments, quote currency per contract squared, at least 0
-  Column lower, upper;         ///< n_instruments, contracts
-  Column limit;                ///< n_greeks, at least 0; infinite for none
-  Column use_buy, use_sell;    ///< n_rows x n_instruments, per contract bought and sold
-  Column row_lower, row_upper; ///< n_rows
+  Column greeks;                ///< n_greeks x n_instruments, per contract
+  Column exposure;              ///< n_greeks
+  Column penalty;               ///< n_greeks (a diagonal) or n_greeks x n_greeks
+  Column cost_buy, cost_sell;   ///< n_instruments, quote currency per contract, at least 0
+  Column impact;                ///< n_instruments, quote currency per contract squared, at least 0
+  Column lower, upper;          ///< n_instruments, contracts
+  Column limit;                 ///< n_greeks, at least 0; infinite for none
+  Column use_buy, use_sell;     ///< n_rows x n_instruments, per contract bought and sold
+  Column row_lower, row_upper;  ///< n_rows
 };
 
 /// What came out.
 struct HedgeSolution {
   SolveStatus status = SolveStatus::bad_input;
   int iterations = 0;
-  double objective = 0.0;            ///< risk + cost, quote currency
-  double cost = 0.0;                 ///< of trading, impact included
-  double risk = 0.0;                 ///< 1/2 y'Q y
-  double risk_before = 0.0;          ///< 1/2 e'Q e
-  double gap = 0.0;                  ///< objective less a proven lower bound; NaN unless solved
-  std::vector<double> trades;        ///< n_instruments, contracts
-  std::vector<double> residual;      ///< n_greeks: y
-  std::vector<double> limit_price;   ///< n_greeks: what one more unit of each limit would save; < 0 where -limit binds
-  std::vector<double> row_use;       ///< n_rows
-  std::vector<double> row_price;     ///< n_rows: what one more unit of row_upper (< 0: of row_lower) would save
-  std::vector<double> marginal;      ///< n_instruments: the change of risk, limits and rows priced, by one contract more
-  std::vector<double> relaxation;    ///< n_greeks + n_rows: by how much each limit was exceeded because it had to be
+  double objective = 0.0;           ///< risk + cost, quote currency
+  double cost = 0.0;                ///< of trading, impact included
+  double risk = 0.0;                ///< 1/2 y'Q y
+  double risk_before = 0.0;         ///< 1/2 e'Q e
+  double gap = 0.0;                 ///< objective less a proven lower bound; NaN unless solved
+  std::vector<double> trades;       ///< n_instruments, contracts
+  std::vector<double> residual;     ///< n_greeks: y
+  std::vector<double> limit_price;  ///< n_greeks: what one more unit of each limit would save; < 0 where -limit binds
+  std::vector<double> row_use;      ///< n_rows
+  std::vector<double> row_price;    ///< n_rows: what one more unit of row_upper (< 0: of row_lower) would save
+  std::vector<double> marginal;     ///< n_instruments: the change of risk, limits and rows priced, by one contract more
+  std::vector<double> relaxation;   ///< n_greeks + n_rows: by how much each limit was exceeded because it had to be
   std::vector<unsigned char> clash;  ///< n_greeks + n_rows: whether it is one of those that cannot hold together
 };
 
@@ -102,6 +102,8 @@ class HedgeSolver {
   friend class LotSearch;
   void fill(bool elastic) noexcept;
   void relax() noexcept;
+  void fill_relaxed(double give, bool on_face) noexcept;
+  void hold_start() noexcept;
   void read_solution() noexcept;
   double measure() noexcept;
   [[nodiscard]] std::size_t columns() const noexcept { return split_ ? 2 * instruments_ : instruments_; }
@@ -112,7 +114,7 @@ class HedgeSolver {
   bool penalised_ = false;
   std::size_t rank_ = 0, trial_rank_ = 0;
   std::vector<double> factor_, trial_factor_;  ///< rank x n_greeks: Q = R'R
-  std::vector<double> start_;                  ///< x of solve_from
+  std::vector<double> start_;                  ///< x of solve_from, or of the smallest relaxation
   bool split_ = false;                         ///< instruments stand as a bought and a sold column
   struct Bounded {
     std::size_t index;  ///< of the limit, or n_greeks + of the row
@@ -120,7 +122,9 @@ class HedgeSolver {
     double unit;        ///< what a relaxation of it is measured in
   };
   std::vector<Bounded> bounded_;
-  std::vector<double> excess_;  ///< of each bounded row; < 0 below
+  std::vector<double> excess_;        ///< of each bounded row; < 0 below
+  std::vector<double> price_;         ///< of each bounded row, in shares of it, where the limits cannot hold
+  std::vector<unsigned char> held_;   ///< of each column: whether the smallest relaxation fixes it
   std::vector<unsigned char> moves_;  ///< per row of the factor: whether some instrument moves it
   std::size_t moved_ = 0;             ///< how many of them
   DualSolver dual_;
