@@ -243,8 +243,8 @@ HedgeResult solve_lots(HedgeSolver& solver, const ArrayLike& lot_size, const Arr
 using HedgedBooks = py::typing::Tuple<Floats, Floats, Floats, Floats, Bytes>;
 
 HedgedBooks hedge_many(const ArrayLike& greeks, const ArrayLike& exposure, const ArrayLike& penalty,
-                     const ArrayLike& cost_buy, const ArrayLike& cost_sell, const ArrayLike& impact,
-                     const ArrayLike& lower, const ArrayLike& upper, const py::object& limit, int threads) {
+                       const ArrayLike& cost_buy, const ArrayLike& cost_sell, const ArrayLike& impact,
+                       const ArrayLike& lower, const ArrayLike& upper, const py::object& limit, int threads) {
   const py::object all_greeks = as_array(greeks, "greeks", NPY_DOUBLE);
   const py::object all_exposures = as_array(exposure, "exposure", NPY_DOUBLE);
   auto* g = reinterpret_cast<PyArrayObject*>(all_greeks.ptr());
