@@ -363,6 +363,22 @@ def test_infinite_bounds_count_as_far_away():
     assert far.objective == pytest.approx(near.objective, rel=1e-8)
 
 
+@pytest.mark.parametrize("weights", [[0.0, 0.0], [0.5], [0.5, 0.5]])
+def test_nothing_to_do(weights):
+    d = {"steps": 3, "loadings": np.zeros((len(weights), 0)), "factor_cov": [], "lower": 0.0, "upper": 1.0}
+    for own in (0.0, 0.1):
+        plan = multi_period(weights, weights, specific_var=own, cost_buy=0.001, cost_sell=0.001, **d)
+        assert plan.status is SolveStatus.solved
+        assert (plan.trades == 0.0).all()
+        assert plan.objective == 0.0
+
+
+def test_no_turnover_is_no_trade():
+    plan = multi_period(**GOOD, turnover=0.0)
+    assert plan.status is SolveStatus.solved
+    assert (plan.trades == 0.0).all()
+
+
 def test_without_risk_or_bounds_there_is_no_plan():
     plan = multi_period(
         [0.5, 0.5],

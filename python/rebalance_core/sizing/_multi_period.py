@@ -311,7 +311,8 @@ def _risk(
                 raise ValueError(f"{name}[{', '.join(map(str, at))}] must be finite, got {array[at]}")
         f = np.diag(f) if f.ndim == 1 else f
         try:
-            split_covariance(f, k)
+            if k:
+                split_covariance(f, k)
         except ValueError as error:
             raise ValueError(str(error).replace("covariance", "factor_cov")) from None
         sigma = b @ (0.5 * (f + f.T)) @ b.T + sigma
