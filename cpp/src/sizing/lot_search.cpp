@@ -208,7 +208,11 @@ class LotSearch {
       add(allowed_above(i, value), high_[i]);
     }
     const auto distance = [value](const Branch& b) { return std::fmax(std::fmax(b.low - value, value - b.high), 0.0); };
-    std::sort(parts, parts + count, [&](const Branch& a, const Branch& b) { return distance(a) > distance(b); });
+    for (std::size_t sorted = 1; sorted < count; ++sorted) {
+      for (std::size_t k = sorted; k > 0 && distance(parts[k]) > distance(parts[k - 1]); --k) {
+        std::swap(parts[k], parts[k - 1]);
+      }
+    }
     open_.insert(open_.end(), parts, parts + count);
   }
 
