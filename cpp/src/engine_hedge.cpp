@@ -214,6 +214,10 @@ void Engine::size_greeks(std::size_t u) noexcept {
   HedgeWork& w = *hedge_work_[u];
   UnderlyingPlan& p = plan_.underlyings[u];
   load_hedge(u);
+  if (std::all_of(w.usable.begin(), w.usable.end(), [](std::uint8_t usable) { return usable == 0; })) {
+    p.outcome = Outcome::bad_data;
+    return;
+  }
   sizing::HedgeUpdate now;
   now.greeks = w.greeks;
   now.exposure = w.exposure;
@@ -227,8 +231,11 @@ void Engine::size_greeks(std::size_t u) noexcept {
                                   [](double x) { return x != 0.0; });
   round_hedge(u);
   const bool trades = std::any_of(w.size.begin(), w.size.end(), [](double x) { return x != 0.0; });
-  if (!trades) {
-    p.outcome = wanted ? Outcome::below_lot : Outcome::cost_above_benefit;
+  // Whole lots can be worse than nothing; only a limit that binds may ask for them all the same.
+  const sizing::HedgeSolution& s = w.solver.solution();
+  const bool worth = s.risk + s.cost < p.hedge.risk_before || p.hedge.binding != 0;
+  if (!trades || !worth) {
+    p.outcome = trades || !wanted ? Outcome::cost_above_benefit : Outcome::below_lot;
     p.hedge.risk_after = p.hedge.risk_before;
     return;
   }

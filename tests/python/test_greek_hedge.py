@@ -101,6 +101,40 @@ def test_a_tick_without_a_reason_asks_nothing(chain):
     assert np.isnan(plan.hedge["risk_before"][0])
 
 
+def one_perpetual(fee, *, price=100.0):
+    """A tick of a book that wants 0.6 of an underlying whose only instrument trades in whole lots."""
+    instruments = rc.Instruments(
+        symbol=["P"], kind=["linear_perpetual"], underlying=["BTC"], lot_size=[1.0], taker_fee_bps=[fee]
+    )
+    market = rc.Market(instruments)
+    market.set_index("BTC", 100.0)
+    market.set_price(1, price)  # node 0 is spot
+    engine = rc.Engine(
+        rc.Book(instruments, [0.0]),
+        market,
+        rc.Targets(delta=0.6),
+        Threshold("delta", 0.1),
+        sizing=sizing.GreekHedge(["P"], {"delta": 1.0}),
+    )
+    return engine.tick(NOW)
+
+
+def test_one_lot_is_traded_as_long_as_it_saves_more_than_it_costs():
+    """One lot leaves -0.4 of 0.6: it saves 0.18 - 0.08."""
+    assert one_perpetual(0.0).trade_size[0] == 1.0
+    assert one_perpetual(9.5).trade_size[0] == 1.0  # costs 0.095
+    plan = one_perpetual(10.5)
+    assert plan.outcome == ["below_lot"]
+    assert plan.trade_size[0] == 0.0
+    assert plan.hedge["risk_after"][0] == plan.hedge["risk_before"][0] == pytest.approx(0.18)
+
+
+def test_without_a_usable_instrument_the_plan_says_so():
+    plan = one_perpetual(0.0, price=np.nan)
+    assert plan.outcome == ["bad_data"]
+    assert plan.trade_size[0] == 0.0
+
+
 def test_limits_bind_and_are_named(chain):
     free, _, _ = desk(chain)
     left = abs(free.tick(demo.CHAIN_NS).drift_after["vega"][0])
