@@ -44,7 +44,7 @@ double dot(const double* a, const double* b, std::size_t n) {
 void DualSolver::Free::operator()(double* p) const noexcept { ::operator delete[](p, std::align_val_t{kAlignment}); }
 
 DualSolver::DualSolver(std::size_t max_rows, std::size_t max_columns)
-    : max_rows_(max_rows), max_columns_(max_columns), stride_(padded_length(max_columns)) {
+    : max_rows_(max_rows), stride_(padded_length(max_columns)) {
   const std::size_t n = padded_length(std::max<std::size_t>(max_rows, 1)), square = padded_length(n * n);
   constexpr std::size_t kColumnArrays = 21, kRowArrays = 7, kSquares = 5, kVectors = 10;
   const std::size_t doubles = (max_rows + kColumnArrays) * stride_ + (kRowArrays + kVectors) * n + kSquares * square;

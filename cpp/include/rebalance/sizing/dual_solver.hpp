@@ -124,7 +124,7 @@ class DualSolver {
   [[nodiscard]] double bound(std::size_t j) const noexcept;
   [[nodiscard]] double middle(std::size_t i) const noexcept;
 
-  std::size_t max_rows_, max_columns_, stride_;
+  std::size_t max_rows_, stride_;
   std::size_t quadratic_ = 0, rows_ = 0, columns_ = 0, padded_ = 0;
   struct Free {
     void operator()(double* p) const noexcept;
